@@ -1,0 +1,1 @@
+//! Connection, admin, producer, consumer: how everything else talks to a broker.

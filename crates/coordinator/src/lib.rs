@@ -1,0 +1,1 @@
+//! The coordinator runtime and the group machine over it. Pure.

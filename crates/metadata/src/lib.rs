@@ -1,0 +1,1 @@
+//! The cluster's state as an image built from metadata records, and the controller that decides them. Pure.

@@ -1,0 +1,1 @@
+//! Record batches (magic 2) as a view over bytes.

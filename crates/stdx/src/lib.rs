@@ -1,0 +1,7 @@
+//! What the standard library lacks: time as an argument, seeded randomness, a timer wheel, property tables.
+//!
+//! No Kafka word lives here; nothing here does I/O or reads a clock.
+
+pub mod time;
+
+pub use time::Now;
