@@ -1,2 +1,29 @@
-//! Chores of the workspace.
-fn main() {}
+//! Chores of the workspace. `cargo xtask` lists them.
+
+mod schemas;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask <chore>
+
+  schemas JARS VERSION   refresh crates/protocol/schemas from Kafka's published jars in the folder JARS";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["schemas", jars, version] => schemas::refresh(Path::new(jars), version),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

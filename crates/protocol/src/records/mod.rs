@@ -9,7 +9,9 @@
 mod batch;
 mod error;
 mod header;
+mod opaque;
 
 pub use batch::{Batch, Batches, batches};
 pub use error::Error;
 pub use header::{Attributes, BatchHeader, TimestampType};
+pub use opaque::{FileRange, Records};
