@@ -283,7 +283,10 @@ fn read_expr(message: &Message, field: &Field, here: Versions) -> String {
         Type::Records => return format!("r.records({flexible})?"),
         Type::Struct(inner) => (
             format!("{inner}::decode(r, version)?"),
-            format!("if r.present()? {{ Some({inner}::decode(r, version)?) }} else {{ None }}"),
+            format!(
+                "if r.{}()? {{ Some({inner}::decode(r, version)?) }} else {{ None }}",
+                if field.tagged.is_some() { "present_in_tag" } else { "present" }
+            ),
         ),
         other => (format!("{}?", read_item(message, other, flexible)), String::new()),
     };
@@ -411,6 +414,8 @@ fn write_expr(message: &Message, field: &Field, here: Versions) -> String {
     let some = write_value(message, &field.ty, "value", "value", flexible);
     let some = if matches!(field.ty, Type::Struct(_)) { format!("w.i8(1); {some}") } else { some };
     let null = match &field.ty {
+        // The marker of a nullable struct in a tagged field is an unsigned varint, elsewhere a signed byte.
+        Type::Struct(_) if field.tagged.is_some() => "w.i8(0);".to_owned(),
         Type::Struct(_) => "w.i8(-1);".to_owned(),
         Type::String => format!("w.null_string({flexible});"),
         _ => format!("w.null_array({flexible});"),

@@ -3,6 +3,8 @@
 //! `testdata/messages/*.tsv` is a sample of what `interop/codec-oracle` makes. With `MILLSTREAM_ORACLE=FILE` the lines
 //! of that file are checked as well, and `MILLSTREAM_ORACLE_OUT=FILE` receives what we encode, for Java to read back.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;

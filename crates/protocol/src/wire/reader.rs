@@ -184,6 +184,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same inside a tagged field, where the marker is an unsigned variable-length integer.
+    pub fn present_in_tag(&mut self) -> Result<bool, DecodeError> {
+        Ok(self.uvarint()? != 0)
+    }
+
     /// The tagged fields at the end of a flexible struct: `field` is called with each tag and its payload.
     pub fn tagged_fields(
         &mut self,

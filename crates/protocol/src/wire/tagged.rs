@@ -8,7 +8,10 @@ use super::{DecodeError, EncodeError, Reader, Writer};
     clippy::box_collection,
     reason = "every struct has one and almost none has any: eight bytes, not twenty-four"
 )]
-pub struct TaggedFields(Option<Box<Vec<(u32, Box<[u8]>)>>>);
+pub struct TaggedFields(Option<Box<Vec<Tagged>>>);
+
+/// A tag and its payload.
+type Tagged = (u32, Box<[u8]>);
 
 impl TaggedFields {
     /// Keeps the whole payload of an unknown tag.

@@ -81,7 +81,7 @@ impl Writer {
             match segment {
                 Segment::Bytes(part) => bytes.extend_from_slice(part),
                 Segment::File(range) => {
-                    debug_assert!(false, "file range {range:?} in a message without files")
+                    debug_assert!(false, "file range {range:?} in a message without files");
                 }
             }
         }

@@ -1,0 +1,131 @@
+//! A request on its way through the node, and its answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use protocol::messages::{RequestHeader, ResponseHeader};
+use protocol::wire::{DecodeError, EncodeError, Message, Reader, Segment, Writer};
+use protocol::{ApiKey, ErrorCode};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// What is known of the connection a request came by.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// The listener's name, such as `PLAINTEXT`.
+    pub(crate) listener: Arc<str>,
+    /// The address the client reached us by: what it is told where nothing is advertised.
+    pub(crate) local: SocketAddr,
+    /// The client's address.
+    pub(crate) remote: SocketAddr,
+    /// Counts the connections of this process.
+    pub(crate) connection_id: u64,
+}
+
+/// One request: its header, decoded, and its whole frame.
+pub(crate) struct Request {
+    pub(crate) api: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) client_id: Box<str>,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) received: Instant,
+    pub(crate) frame: BytesMut,
+    pub(crate) body_at: usize,
+    /// The share of the request memory, held until the answer is on its way.
+    pub(crate) memory: Option<OwnedSemaphorePermit>,
+}
+
+/// Why the wire cannot be talked to any further. The connection closes; nothing else notices.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Malformed {
+    /// The frame is not a request.
+    #[error("malformed request: {0}")]
+    Decode(#[from] DecodeError),
+    /// No such API is served.
+    #[error("api key {0} is not served here")]
+    UnknownApi(i16),
+    /// The API is served, the version is not.
+    #[error("{api} is not served at version {version}")]
+    UnsupportedVersion {
+        /// The API.
+        api: ApiKey,
+        /// The version asked for.
+        version: i16,
+    },
+    /// A field of the request that no client sends.
+    #[error("malformed {api} request: {what}")]
+    Invalid {
+        /// The API.
+        api: ApiKey,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The answer does not fit its own version: a defect of ours.
+    #[error("the answer cannot be written: {0}")]
+    Encode(#[from] EncodeError),
+}
+
+/// What goes back.
+pub(crate) enum Answer {
+    /// A frame.
+    Frame(Vec<Segment>),
+    /// Nothing: a produce with acks=0 that went well.
+    Nothing,
+    /// Nothing, and the connection closes: a produce with acks=0 that failed.
+    Close(ErrorCode),
+}
+
+impl Request {
+    /// Decodes the body.
+    pub(crate) fn decode<'a, M: Message<'a>>(&'a self) -> Result<M, Malformed> {
+        let mut reader = Reader::new(self.frame.get(self.body_at..).unwrap_or_default());
+        Ok(M::decode(&mut reader, self.version)?)
+    }
+
+    /// Encodes the answer.
+    pub(crate) fn answer<'m>(&self, message: &impl Message<'m>) -> Result<Answer, Malformed> {
+        encode_answer(self.api, self.version, self.correlation_id, message)
+    }
+
+    /// A refusal for a request that is well formed and that no client sends.
+    pub(crate) fn invalid(&self, what: &'static str) -> Malformed {
+        Malformed::Invalid { api: self.api, what }
+    }
+}
+
+/// Encodes an answer at a version other than the request's: ApiVersions falls back to 0 (KIP-511).
+pub(crate) fn encode_answer<'m>(
+    api: ApiKey,
+    version: i16,
+    correlation_id: i32,
+    message: &impl Message<'m>,
+) -> Result<Answer, Malformed> {
+    let mut writer = Writer::with_capacity(128);
+    let header = ResponseHeader { correlation_id, ..ResponseHeader::default() };
+    header.encode(&mut writer, api.response_header_version(version))?;
+    message.encode(&mut writer, version)?;
+    Ok(Answer::Frame(writer.into_frame()))
+}
+
+/// The parts of a header that decide how the rest is read.
+pub(crate) struct Head {
+    pub(crate) api_key: i16,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+}
+
+/// Reads the fixed start of a frame, which every version of every request has.
+pub(crate) fn head(frame: &[u8]) -> Result<Head, DecodeError> {
+    let mut reader = Reader::new(frame);
+    Ok(Head { api_key: reader.i16()?, version: reader.i16()?, correlation_id: reader.i32()? })
+}
+
+/// Reads the whole header of a request of `api` and says where the body begins, and the client's id.
+pub(crate) fn header(frame: &[u8], api: ApiKey, version: i16) -> Result<(usize, Box<str>), DecodeError> {
+    let mut reader = Reader::new(frame);
+    let header = RequestHeader::decode(&mut reader, api.request_header_version(version))?;
+    let client_id = header.client_id.map_or_else(Box::default, |id| id.into_owned().into_boxed_str());
+    Ok((frame.len() - reader.remaining().len(), client_id))
+}
