@@ -81,7 +81,8 @@ impl Codec {
         }
     }
 
-    /// What `input` holds, as long as that is no more than `cap_bytes`.
+    /// What `input` holds, as long as that is no more than `cap_bytes`: as much as the caller can afford, for a small
+    /// input may claim and take all of it.
     pub fn decompress(self, input: &[u8], cap_bytes: usize) -> Result<Vec<u8>, Error> {
         match self {
             Self::None if input.len() > cap_bytes => Err(Error::TooLarge { codec: self, cap_bytes }),

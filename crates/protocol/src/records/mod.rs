@@ -12,6 +12,8 @@ mod batch;
 mod builder;
 mod control;
 mod error;
+#[cfg(test)]
+mod golden;
 mod header;
 mod opaque;
 mod record;

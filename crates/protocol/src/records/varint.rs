@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn bounds() {
         let check = |bytes: &[u8], expect: Result<i32, Error>| {
-            assert_eq!(Bytes(bytes).varint(), expect, "{bytes:x?}")
+            assert_eq!(Bytes(bytes).varint(), expect, "{bytes:x?}");
         };
         check(&[0], Ok(0));
         check(&[1], Ok(-1));
