@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use protocol::messages::{RequestHeader, ResponseHeader};
-use protocol::wire::{DecodeError, EncodeError, Message, Reader, Segment, Writer};
+use protocol::records::Segment;
+use protocol::wire::{DecodeError, EncodeError, Message, Reader, Writer};
 use protocol::{ApiKey, ErrorCode};
 use tokio::sync::OwnedSemaphorePermit;
 

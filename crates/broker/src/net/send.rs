@@ -4,8 +4,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::AsFd as _;
 
 use bytes::{Buf as _, Bytes};
-use protocol::records::FileRange;
-use protocol::wire::Segment;
+use protocol::records::{FileRange, Segment};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 

@@ -1,7 +1,10 @@
 //! One batch, and the walk over many.
 
+use std::borrow::Cow;
+
 use super::header::at;
-use super::{BatchHeader, Error};
+use super::{BatchHeader, Error, RecordIter};
+use crate::compression::Codec;
 
 /// A whole record batch: its bytes, with a header that makes sense. The crc and the records are not yet checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,21 @@ impl<'a> Batch<'a> {
     /// The bytes after the header: the records, compressed as the attributes say.
     pub fn payload(&self) -> &'a [u8] {
         &self.bytes[at::RECORDS..]
+    }
+
+    /// The records' bytes, unpacked to no more than `cap_bytes`. Without compression they are borrowed, whatever the cap.
+    pub fn decompress(&self, cap_bytes: usize) -> Result<Cow<'a, [u8]>, Error> {
+        match self.header.attributes.codec()? {
+            Codec::None => Ok(Cow::Borrowed(self.payload())),
+            // Whoever emptied the batch may have left the codec in its header.
+            _ if self.header.record_count == 0 && self.payload().is_empty() => Ok(Cow::Borrowed(&[])),
+            codec => Ok(Cow::Owned(codec.decompress(self.payload(), cap_bytes)?)),
+        }
+    }
+
+    /// The records in what [`Batch::decompress`] gave. Fewer or more bytes than the records need are an error at the end.
+    pub const fn records<'b>(&self, decompressed: &'b [u8]) -> RecordIter<'b> {
+        RecordIter::new(self.header, decompressed)
     }
 
     /// Whether the stored crc is the one of the bytes. Allocates nothing.

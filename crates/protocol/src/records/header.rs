@@ -22,6 +22,7 @@ pub(super) mod at {
     pub(crate) const RECORDS: usize = 61;
 }
 
+const MAGIC: i8 = 2;
 /// The least length field of a message of magic 0: crc, magic, attributes, and the lengths of a null key and value.
 const MIN_BATCH_LENGTH_V0: i32 = 14;
 /// The least length field of a batch: the header after the length field itself.
@@ -154,7 +155,7 @@ impl BatchHeader {
         }
         match bytes.get(at::MAGIC).map(|magic| *magic as i8) {
             None => return Err(truncated),
-            Some(2) => {}
+            Some(MAGIC) => {}
             Some(magic @ (0 | 1)) => return Err(Error::OldMagic(magic)),
             Some(magic) => return Err(Error::UnknownMagic(magic)),
         }
@@ -179,7 +180,26 @@ impl BatchHeader {
         Ok(parsed)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Writes the header over the first bytes of a batch.
+    pub(super) fn write(&self, batch: &mut [u8]) {
+        let mut put = |at: usize, field: &[u8]| batch[at..at + field.len()].copy_from_slice(field);
+        put(at::BASE_OFFSET, &self.base_offset.get().to_be_bytes());
+        put(at::BATCH_LENGTH, &self.batch_length.to_be_bytes());
+        put(at::PARTITION_LEADER_EPOCH, &self.partition_leader_epoch.get().to_be_bytes());
+        put(at::MAGIC, &MAGIC.to_be_bytes());
+        put(at::CRC, &self.crc.to_be_bytes());
+        put(at::ATTRIBUTES, &self.attributes.0.to_be_bytes());
+        put(at::LAST_OFFSET_DELTA, &self.last_offset_delta.to_be_bytes());
+        put(at::BASE_TIMESTAMP, &self.base_timestamp.to_be_bytes());
+        put(at::MAX_TIMESTAMP, &self.max_timestamp.to_be_bytes());
+        put(at::PRODUCER_ID, &self.producer_id.get().to_be_bytes());
+        put(at::PRODUCER_EPOCH, &self.producer_epoch.get().to_be_bytes());
+        put(at::BASE_SEQUENCE, &self.base_sequence.to_be_bytes());
+        put(at::RECORD_COUNT, &self.record_count.to_be_bytes());
+    }
+
+    /// Whether counts and offsets make sense.
+    pub(super) fn check(&self) -> Result<(), Error> {
         check_length(self.batch_length, MIN_BATCH_LENGTH)?;
         if self.record_count < 0 {
             return Err(Error::RecordCount(self.record_count));

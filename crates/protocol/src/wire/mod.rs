@@ -12,7 +12,7 @@ mod writer;
 pub use error::{DecodeError, EncodeError};
 pub use reader::Reader;
 pub use tagged::{TagWriter, TaggedFields};
-pub use writer::{Segment, Writer};
+pub use writer::Writer;
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;

@@ -4,16 +4,7 @@ use bytes::Bytes;
 
 use super::{EncodeError, TagWriter, TaggedFields};
 use crate::Uuid;
-use crate::records::{FileRange, Records};
-
-/// A stretch of an encoded message: bytes, or a range of a file that goes out as it is.
-#[derive(Clone, Debug)]
-pub enum Segment {
-    /// Bytes in memory.
-    Bytes(Bytes),
-    /// A range of a file.
-    File(FileRange),
-}
+use crate::records::{Records, Segment};
 
 /// Encodes a message. Small things are copied into one growing buffer; shared bytes and file ranges are passed on.
 #[derive(Debug, Default)]
@@ -186,11 +177,11 @@ impl Writer {
                 self.done_bytes += bytes.len() as u64;
                 self.done.push(Segment::Bytes(bytes.clone()));
             }
-            Records::Files(ranges) => {
+            Records::Segments(segments) => {
                 self.close_tail();
-                for range in ranges {
-                    self.done_bytes += range.len;
-                    self.done.push(Segment::File(range.clone()));
+                for segment in segments {
+                    self.done_bytes += segment.len_bytes();
+                    self.done.push(segment.clone());
                 }
             }
         }
