@@ -8,7 +8,7 @@ use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 use super::{Codec, Error};
 
 const MAGIC: [u8; 8] = *b"\x82SNAPPY\0";
-/// Written as the version and as the least version that a reader must know.
+/// Written twice: as the version, and as the least version that a reader must know.
 const VERSION: i32 = 1;
 const HEADER_BYTES: usize = MAGIC.len() + 4 + 4;
 const BLOCK_BYTES: usize = 32 * 1024;
@@ -56,15 +56,15 @@ pub(super) fn decompress(input: &[u8], cap_bytes: usize) -> Result<Vec<u8>, Erro
 
 fn after_header(stream: &[u8]) -> Result<&[u8], Error> {
     let (header, rest) = stream.split_first_chunk::<HEADER_BYTES>().ok_or_else(truncated)?;
-    let [.., a, b, c, d] = *header;
-    let needed = i32::from_be_bytes([a, b, c, d]);
-    if needed == VERSION {
-        return Ok(rest);
+    let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *header;
+    // As in snappy-java, which looks at this version only.
+    match i32::from_be_bytes([a, b, c, d]) {
+        VERSION.. => Ok(rest),
+        found => Err(Error::corrupt(
+            Codec::Snappy,
+            format_args!("framing version {found}, expected {VERSION} or more"),
+        )),
     }
-    Err(Error::corrupt(
-        Codec::Snappy,
-        format_args!("framing for readers of version {needed}, expected {VERSION}"),
-    ))
 }
 
 /// Appends what one block holds.

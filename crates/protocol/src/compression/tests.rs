@@ -110,6 +110,12 @@ fn snappy_is_read_raw_and_written_framed() {
     assert_eq!(Codec::Snappy.decompress(&raw, CAP_BYTES).unwrap(), b"plain snappy");
     let framed = pack(Codec::Snappy, &[7; 40_000]);
     assert_eq!(framed[..16], *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01");
+    let with_version = |version: i32, needed: i32| {
+        let header = [&b"\x82SNAPPY\0"[..], &version.to_be_bytes(), &needed.to_be_bytes()].concat();
+        Codec::Snappy.decompress(&[&header, &framed[16..]].concat(), CAP_BYTES)
+    };
+    assert_eq!(with_version(2, 0).unwrap(), [7; 40_000]);
+    assert!(matches!(with_version(0, 1), Err(Error::Corrupt { .. })));
     // A block that lies about what it holds: 4 GiB from 5 bytes.
     let liar = Codec::Snappy.decompress(&[0xff, 0xff, 0xff, 0xff, 0x0f], usize::MAX);
     assert!(matches!(liar, Err(Error::Corrupt { .. })), "{liar:?}");
