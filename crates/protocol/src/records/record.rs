@@ -121,8 +121,11 @@ impl<'a> RecordIter<'a> {
             return Err(Error::RecordsMissing { left: self.left, bytes: self.rest.0.len() });
         }
         if self.left == 0 {
-            let bytes = std::mem::take(&mut self.rest.0).len();
-            return if bytes == 0 { Ok(None) } else { Err(Error::TrailingBytes(bytes)) };
+            return if self.rest.0.is_empty() {
+                Ok(None)
+            } else {
+                Err(Error::TrailingBytes(self.rest.0.len()))
+            };
         }
         self.left -= 1;
         let length = self.rest.varint()?;
