@@ -7,9 +7,23 @@ use crate::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 const TIME: i64 = 1_700_000_000_000;
 const CAP_BYTES: usize = 1 << 20;
 
-fn java(name: &str) -> Vec<u8> {
-    let path = format!("{}/testdata/records/{name}.bin", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+macro_rules! golden {
+    ($($name:literal)*) => {
+        /// A batch that Java built.
+        fn java(name: &str) -> Vec<u8> {
+            match name {
+                $($name => include_bytes!(concat!("../../testdata/records/", $name, ".bin")).to_vec(),)*
+                _ => panic!("no golden batch {name}"),
+            }
+        }
+    };
+}
+
+golden! {
+    "plain" "idempotent" "transactional" "log-append-time" "delete-horizon" "sparse" "empty"
+    "gzip" "gzip-large" "snappy" "snappy-large" "lz4" "lz4-large" "lz4-high" "lz4-high-large" "zstd" "zstd-large"
+    "control-commit" "control-abort" "control-leader-change" "control-snapshot-header" "control-snapshot-footer"
+    "control-kraft-version" "control-kraft-voters"
 }
 
 fn base() -> BatchBuilder {
