@@ -63,6 +63,9 @@ pub(crate) enum Malformed {
         /// What is wrong.
         what: &'static str,
     },
+    /// The node stops before there is an answer.
+    #[error("the node is stopping")]
+    Stopping,
     /// The answer does not fit its own version: a defect of ours.
     #[error("the answer cannot be written: {0}")]
     Encode(#[from] EncodeError),

@@ -1,0 +1,77 @@
+//! The shell of the controller: one decision at a time, on the newest image, committed by the quorum before its
+//! reply leaves, and carried out on this node's partitions.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use metadata::ClusterImage;
+use metadata::controller::{Controller, Outcome, Settings};
+use metadata::records;
+use parking_lot::Mutex;
+use protocol::ErrorCode;
+use quorum::{MetadataQuorum as _, RaftQuorum};
+use stdx::Random;
+
+use crate::config_rules::Rules;
+use crate::node::Node;
+
+/// The machine, with our tables of properties.
+pub(crate) type Machine = Controller<Rules>;
+
+/// What decisions go through.
+pub(crate) struct ControllerShell {
+    machine: Machine,
+    random: Mutex<Random>,
+    /// Held from the decision until its records are applied: the next decision sees them.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    quorum: Arc<RaftQuorum>,
+}
+
+impl ControllerShell {
+    pub(crate) fn new(settings: Settings, rules: Rules, random: Random, quorum: Arc<RaftQuorum>) -> Self {
+        Self { machine: Controller::new(settings, rules), random: Mutex::new(random), turn: Arc::default(), quorum }
+    }
+
+    pub(crate) fn quorum(&self) -> &RaftQuorum {
+        &self.quorum
+    }
+}
+
+/// Decides, commits, follows, and gives the reply. The work goes on where the caller gives up: a decision is carried
+/// out whole.
+pub(crate) async fn decide<R: Send + 'static>(
+    node: &Arc<Node>,
+    decision: impl FnOnce(&Machine, &ClusterImage, &mut Random) -> Outcome<R>,
+) -> Result<R, ErrorCode> {
+    let shell = node.controller();
+    let turn = Arc::clone(&shell.turn).lock_owned().await;
+    let image = node.image();
+    let outcome = decision(&shell.machine, &image, &mut shell.random.lock());
+    if outcome.records.is_empty() {
+        return Ok(outcome.reply);
+    }
+    let version = image.metadata_version();
+    let framed: Result<Vec<Bytes>, _> =
+        outcome.records.iter().map(|record| records::encode(record, version).map(Bytes::from)).collect();
+    let framed = framed.map_err(|error| {
+        tracing::error!(%error, "a decision of the controller cannot be written");
+        ErrorCode::UnknownServerError
+    })?;
+    let node = Arc::clone(node);
+    let committing = tokio::spawn(async move {
+        let committed = node.controller().quorum.propose(framed).await;
+        if committed.is_ok() {
+            node.follow().await;
+        }
+        drop(turn);
+        committed
+    });
+    match committing.await {
+        Ok(Ok(_)) => Ok(outcome.reply),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the metadata log took no records");
+            Err(ErrorCode::NotController)
+        }
+        Err(_) => Err(ErrorCode::UnknownServerError),
+    }
+}

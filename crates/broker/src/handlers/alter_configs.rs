@@ -1,0 +1,32 @@
+//! AlterConfigs, api key 33, versions 0 to 2: replaces all configurations of a resource. 2: flexible.
+//!
+//! Decided by `metadata::controller`.
+
+use std::sync::Arc;
+
+use protocol::ErrorCode;
+use protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
+use protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
+
+use crate::controller::decide;
+use crate::node::Node;
+use crate::request::{Answer, Malformed, Request};
+
+/// Answers one request.
+pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
+    let body: AlterConfigsRequest<'_> = request.decode()?;
+    let reply = decide(node, |machine, image, _| machine.alter_configs(image, &body, node.id())).await;
+    request.answer(&reply.unwrap_or_else(|error| refuse(&body, error)))
+}
+
+/// The answer where the metadata log takes no records.
+fn refuse(body: &AlterConfigsRequest<'_>, error: ErrorCode) -> AlterConfigsResponse<'static> {
+    let responses = body.resources.iter().map(|resource| AlterConfigsResourceResponse {
+        error_code: error.code(),
+        error_message: None,
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.to_string().into(),
+        ..AlterConfigsResourceResponse::default()
+    });
+    AlterConfigsResponse { responses: responses.collect(), ..AlterConfigsResponse::default() }
+}

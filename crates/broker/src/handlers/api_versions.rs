@@ -1,0 +1,93 @@
+//! ApiVersions, api key 18, versions 0 to 5: what is served, derived from the table of APIs.
+//!
+//! 3: flexible, features, the client's name and version (KIP-511, KIP-584). 4: supported features from 0. 5: cluster
+//! and node the client believes to talk to (KIP-1242). A version that we do not know is answered at version 0 with
+//! `UNSUPPORTED_VERSION` and our range for this API, so that the client can ask again.
+
+use protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use protocol::{ApiKey, ErrorCode};
+
+use crate::apis::APIS;
+use crate::node::Node;
+use crate::request::{Answer, Malformed, Request, encode_answer};
+
+/// Answers one request.
+pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
+    let body: ApiVersionsRequest<'_> = request.decode()?;
+    if request.version >= 3 && !(is_valid(&body.client_software_name) && is_valid(&body.client_software_version)) {
+        let error_code = ErrorCode::InvalidRequest.code();
+        return request.answer(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
+    }
+    let image = node.image();
+    let mut response = ApiVersionsResponse { api_keys: api_keys(request.version), ..ApiVersionsResponse::default() };
+    response.finalized_features_epoch = image.last_offset().map_or(-1, |offset| offset.get());
+    for (name, range) in metadata::supported_features() {
+        response.supported_features.push(SupportedFeatureKey {
+            name: name.into(),
+            // Java clients before version 4 refuse a minimum of 0 (KAFKA-17011).
+            min_version: if request.version < 4 { (*range.start()).max(1) } else { *range.start() },
+            max_version: *range.end(),
+            ..SupportedFeatureKey::default()
+        });
+    }
+    for (name, level) in image.finalized_features() {
+        response.finalized_features.push(FinalizedFeatureKey {
+            name: name.to_string().into(),
+            max_version_level: level,
+            min_version_level: level,
+            ..FinalizedFeatureKey::default()
+        });
+    }
+    request.answer(&response)
+}
+
+/// What is told to a client whose version of this API we do not know (KIP-511).
+pub(crate) fn unsupported_version(correlation_id: i32) -> Result<Answer, Malformed> {
+    let versions = ApiKey::ApiVersions.stable_versions();
+    let response = ApiVersionsResponse {
+        error_code: ErrorCode::UnsupportedVersion.code(),
+        api_keys: vec![row(ApiKey::ApiVersions, *versions.start(), *versions.end())],
+        ..ApiVersionsResponse::default()
+    };
+    encode_answer(ApiKey::ApiVersions, 0, correlation_id, &response)
+}
+
+fn api_keys(_version: i16) -> Vec<ApiVersion> {
+    let rows = APIS.iter().map(|api| {
+        let versions = api.versions();
+        // librdkafka before 2.8 takes a broker without Produce 0 for one without any Produce (KAFKA-18659).
+        let low = if api.api == ApiKey::Produce { 0 } else { *versions.start() };
+        row(api.api, low, *versions.end())
+    });
+    rows.collect()
+}
+
+fn row(api: ApiKey, min_version: i16, max_version: i16) -> ApiVersion {
+    ApiVersion { api_key: api.key(), min_version, max_version, ..ApiVersion::default() }
+}
+
+/// A client's software name or version: letters, digits, dots and dashes, neither first nor last a dot or dash.
+fn is_valid(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    let bytes = text.as_bytes();
+    bytes.iter().all(|byte| inner(*byte))
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn software_names_are_kafkas() {
+        let check = |text, expect| assert_eq!(is_valid(text), expect, "{text:?}");
+        check("apache-kafka-java", true);
+        check("4.4.0", true);
+        check("", false);
+        check("-a", false);
+        check("a.", false);
+        check("a b", false);
+    }
+}

@@ -1,0 +1,51 @@
+//! DescribeLogDirs, api key 35, versions 1 to 5: what partitions take in which directory (KIP-113).
+//!
+//! 2: flexible. 3: an error for the whole answer. 4: the size and room of the volume (KIP-827). 5: cordoned directories
+//! (KIP-1066): there are none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::messages::describe_log_dirs_response::{DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic};
+use protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+
+use crate::node::Node;
+use crate::request::{Answer, Malformed, Request};
+
+/// Answers one request.
+pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
+    let body: DescribeLogDirsRequest<'_> = request.decode()?;
+    let asked: Option<BTreeSet<(&str, i32)>> = body.topics.as_ref().map(|topics| {
+        topics.iter().flat_map(|topic| topic.partitions.iter().map(|index| (&*topic.topic, *index))).collect()
+    });
+    let mut results = vec![];
+    for directory in node.partitions().directories() {
+        let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+        for partition in node.partitions().in_directory(directory.index) {
+            let (topic, index) = (partition.topic(), partition.index());
+            if asked.as_ref().is_some_and(|asked| !asked.contains(&(topic, index))) {
+                continue;
+            }
+            topics.entry(topic.to_owned()).or_default().push(DescribeLogDirsPartition {
+                partition_index: index,
+                partition_size: partition.size_bytes() as i64,
+                offset_lag: 0,
+                is_future_key: false,
+                ..DescribeLogDirsPartition::default()
+            });
+        }
+        let topics = topics.into_iter().map(|(name, partitions)| DescribeLogDirsTopic {
+            name: name.into(),
+            partitions,
+            ..DescribeLogDirsTopic::default()
+        });
+        let space = directory.space();
+        results.push(DescribeLogDirsResult {
+            log_dir: directory.path.to_string_lossy().into_owned().into(),
+            topics: topics.collect(),
+            total_bytes: space.map_or(-1, |space| space.total_bytes as i64),
+            usable_bytes: space.map_or(-1, |space| space.usable_bytes as i64),
+            ..DescribeLogDirsResult::default()
+        });
+    }
+    request.answer(&DescribeLogDirsResponse { results, ..DescribeLogDirsResponse::default() })
+}

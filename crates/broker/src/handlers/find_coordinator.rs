@@ -1,0 +1,73 @@
+//! FindCoordinator, api key 10, versions 0 to 6: who coordinates a group.
+//!
+//! 1: coordinators of other kinds (transactions, key type 1; share groups, 2). 3: flexible. 4: several keys at once
+//! (KIP-699). 5: an error code for transactions v2. 6: share groups (KIP-932).
+//! Not here: transaction and share coordinators; asking for one is `INVALID_REQUEST`, which clients report as fatal.
+
+use protocol::ErrorCode;
+use protocol::messages::find_coordinator_response::Coordinator;
+use protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+use protocol::wire::Str;
+
+use crate::groups::OFFSETS_TOPIC;
+use crate::node::Node;
+use crate::request::{Answer, Malformed, Request};
+
+const GROUP: i8 = 0;
+/// The first version with several keys.
+const BATCHED: i16 = 4;
+
+/// Answers one request.
+pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
+    let body: FindCoordinatorRequest<'_> = request.decode()?;
+    let keys = if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
+    if body.key_type == GROUP && keys.iter().any(|key| !key.is_empty()) && node.groups().partition_of("").is_none() {
+        node.create_internal_topic(OFFSETS_TOPIC).await;
+    }
+    let mut coordinators: Vec<Coordinator<'_>> = Vec::with_capacity(keys.len());
+    for key in keys {
+        coordinators.push(find(node, &request, body.key_type, key));
+    }
+    let mut response = FindCoordinatorResponse::default();
+    if request.version < BATCHED {
+        if let Some(found) = coordinators.pop() {
+            response.error_code = found.error_code;
+            response.error_message = found.error_message;
+            response.node_id = found.node_id;
+            response.host = found.host;
+            response.port = found.port;
+        }
+    } else {
+        response.coordinators = coordinators;
+    }
+    request.answer(&response)
+}
+
+fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coordinator<'a> {
+    let refusal = |error: ErrorCode, message: &'static str| Coordinator {
+        key: key.clone(),
+        node_id: -1,
+        port: -1,
+        error_code: error.code(),
+        error_message: Some(message.into()),
+        ..Coordinator::default()
+    };
+    if key_type != GROUP {
+        return refusal(ErrorCode::InvalidRequest, "This node serves group coordinators only.");
+    }
+    if key.is_empty() {
+        return refusal(ErrorCode::InvalidGroupId, "The group id is empty.");
+    }
+    if node.groups().coordinator_of(key).is_none() {
+        return refusal(ErrorCode::CoordinatorNotAvailable, "The coordinator is not available.");
+    }
+    let address = node.address_for(&request.peer);
+    Coordinator {
+        key: key.clone(),
+        node_id: node.id().get(),
+        host: address.host.into(),
+        port: i32::from(address.port),
+        error_message: (request.version >= 1).then(|| "".into()),
+        ..Coordinator::default()
+    }
+}
