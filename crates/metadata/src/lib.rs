@@ -1,1 +1,26 @@
 //! The cluster's state as an image built from metadata records, and the controller that decides them. Pure.
+//!
+//! ```text
+//! bytes of the log ─ records::decode ─► MetadataLoader::replay ─► ClusterImage + ClusterDelta ─► who follows
+//! request ─ Controller (reads the image) ─► Outcome { records, reply } ─ records::encode ─► the log
+//! ```
+//! *Invariant*: [`ClusterImage::replay`] is the only mutator. The controller reads an image and proposes records; it
+//! keeps nothing beside it.
+
+pub mod controller;
+mod delta;
+mod error;
+pub mod image;
+mod loader;
+mod metadata_version;
+pub mod records;
+mod resource;
+pub mod topic_name;
+
+pub use controller::{ApiError, ConfigRules, Controller, Outcome, Settings};
+pub use delta::{ClusterDelta, TopicDelta};
+pub use error::Error;
+pub use image::{Broker, ClusterImage, Listener, Partition, Topic};
+pub use loader::MetadataLoader;
+pub use metadata_version::MetadataVersion;
+pub use resource::{ConfigResource, ConfigResourceType};

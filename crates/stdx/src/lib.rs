@@ -2,6 +2,8 @@
 //!
 //! No Kafka word lives here; nothing here does I/O or reads a clock.
 
+pub mod random;
 pub mod time;
 
+pub use random::Random;
 pub use time::Now;

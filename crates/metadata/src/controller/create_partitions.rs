@@ -1,0 +1,119 @@
+//! CreatePartitions.
+//!
+//! Does not know the mutation quota (KIP-599).
+
+use protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+use protocol::{BrokerId, ErrorCode, MetadataRecord};
+use stdx::Random;
+
+use super::create_topics::unique;
+use super::{ApiError, ConfigRules, Controller, MAX_RECORDS_PER_REQUEST, Outcome, placement, replicas};
+use crate::image::text;
+use crate::{ClusterImage, Topic};
+
+impl<C: ConfigRules> Controller<C> {
+    /// Answers CreatePartitions. Names that are twice in the request are answered once, before all others.
+    pub fn create_partitions(
+        &self,
+        image: &ClusterImage,
+        request: &CreatePartitionsRequest<'_>,
+        random: &mut Random,
+    ) -> Outcome<CreatePartitionsResponse<'static>> {
+        let (names, duplicates) = unique(request.topics.iter().map(|topic| topic.name.as_ref()));
+        let twice: Result<(), _> = Err(ApiError::invalid_request("Duplicate topic name."));
+        let mut results: Vec<_> = duplicates.iter().map(|name| result(name, &twice)).collect();
+        let mut records = vec![];
+        for topic in request.topics.iter().filter(|topic| names.contains(topic.name.as_ref())) {
+            let room = MAX_RECORDS_PER_REQUEST - records.len();
+            let added = add_partitions(image, topic, room, random);
+            results.push(result(&topic.name, &added));
+            records.extend(added.unwrap_or_default());
+        }
+        if request.validate_only {
+            records.clear();
+        }
+        Outcome { records, reply: CreatePartitionsResponse { results, ..Default::default() } }
+    }
+}
+
+fn result<T>(name: &str, outcome: &Result<T, ApiError>) -> CreatePartitionsTopicResult<'static> {
+    let (error_code, error_message) = ApiError::fields(outcome);
+    CreatePartitionsTopicResult { name: text(name), error_code, error_message, ..Default::default() }
+}
+
+/// The records of the partitions that a topic gets, at most `room`.
+fn add_partitions(
+    image: &ClusterImage,
+    request: &CreatePartitionsTopic<'_>,
+    room: usize,
+    random: &mut Random,
+) -> Result<Vec<MetadataRecord<'static>>, ApiError> {
+    let topic = image.topic(&request.name).ok_or(ApiError::bare(ErrorCode::UnknownTopicOrPartition))?;
+    let additional = additional_partitions(topic, request)?;
+    if additional > room {
+        return Err(ApiError::excessively_large_batch());
+    }
+    let first = topic.partitions.len() as i32;
+    let replication_factor = topic.partitions.get_min().map_or(1, |(_, partition)| partition.replicas.len());
+    let unable = |reason: String| {
+        ApiError::invalid_replication_factor(format!(
+            "Unable to replicate the partition {replication_factor} time(s): {reason}"
+        ))
+    };
+    let placed: Vec<Vec<BrokerId>> = match &request.assignments {
+        Some(assignments) => {
+            for (assignment, index) in assignments.iter().zip(first..) {
+                let ids = &assignment.broker_ids;
+                replicas::validate_assignment(image, ids, Some(replication_factor))?;
+                if !ids.iter().any(|id| image.is_active(BrokerId(*id))) {
+                    return Err(ApiError::invalid_replica_assignment(format!(
+                        "All brokers specified in the manual partition assignment for partition {index} are \
+                         fenced or in controlled shutdown."
+                    )));
+                }
+            }
+            assignments.iter().map(|a| a.broker_ids.iter().copied().map(BrokerId).collect()).collect()
+        }
+        // Kafka leaves the head of the sentence away here.
+        None => {
+            let replicas = i16::try_from(replication_factor).unwrap_or(i16::MAX);
+            placement::place(image, additional, replicas, random)
+                .map_err(ApiError::invalid_replication_factor)?
+        }
+    };
+    placed
+        .iter()
+        .zip(first..)
+        .map(|(replicas, index)| {
+            let down = || unable("All brokers are currently fenced or in controlled shutdown.".to_owned());
+            let partition = replicas::new_partition(image, replicas).ok_or_else(down)?;
+            Ok(replicas::partition_record(image, topic.id, index, &partition))
+        })
+        .collect()
+}
+
+/// How many partitions a request adds.
+fn additional_partitions(topic: &Topic, request: &CreatePartitionsTopic<'_>) -> Result<usize, ApiError> {
+    let current = topic.partitions.len();
+    let additional = i64::from(request.count) - current as i64;
+    if additional == 0 {
+        return Err(ApiError::invalid_partitions(format!("Topic already has {current} partition(s).")));
+    }
+    let Ok(additional) = usize::try_from(additional) else {
+        return Err(ApiError::invalid_partitions(format!(
+            "The topic {} currently has {current} partition(s); {} would not be an increase.",
+            request.name, request.count
+        )));
+    };
+    match &request.assignments {
+        Some(assignments) if assignments.len() != additional => {
+            Err(ApiError::invalid_replica_assignment(format!(
+                "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
+                assignments.len()
+            )))
+        }
+        _ => Ok(additional),
+    }
+}
