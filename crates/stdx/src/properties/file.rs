@@ -18,10 +18,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, Error> {
         let mut logical = first.to_owned();
         while ends_with_odd_backslashes(&logical) {
             logical.pop();
+            // Nothing continued by a line is that line alone, which may be a comment again.
+            if logical.is_empty() {
+                break;
+            }
             let Some((_, more)) = lines.next() else { break };
             logical.push_str(more.trim_start_matches(is_blank));
         }
-        // A continuation of nothing by nothing is a blank line.
         if !logical.is_empty() {
             entries.push(parse_entry(&logical).map_err(|reason| Error::Syntax { line, reason })?);
         }
@@ -148,6 +151,7 @@ mod tests {
         check("a=1\\\n# not a comment", Ok(&[("a", "1# not a comment")]));
         check("a=1\\", Ok(&[("a", "1")]));
         check("\\\n\na=1", Ok(&[("a", "1")]));
+        check("\\\n# comment\na=1\\\n\\\nb=2", Ok(&[("a", "1b=2")]));
         check("key", Ok(&[("key", "")]));
         check("a\\ b\\=c=d\\te\\q", Ok(&[("a b=c", "d\teq")]));
         check("a=\\u00e4\\uD83D\\uDE00", Ok(&[("a", "ä😀")]));
