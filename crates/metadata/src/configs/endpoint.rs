@@ -162,7 +162,9 @@ mod tests {
 
     #[test]
     fn routable_addresses() {
-        for (text, expect) in [("A://:1", false), ("A://0.0.0.0:1", false), ("A://[::]:1", false), ("A://h:1", true)] {
+        for (text, expect) in
+            [("A://:1", false), ("A://0.0.0.0:1", false), ("A://[::]:1", false), ("A://h:1", true)]
+        {
             assert_eq!(Endpoint::parse(text).expect("parses").is_routable(), expect, "{text}");
         }
     }

@@ -149,7 +149,9 @@ mod tests {
     /// The verdicts of Kafka 4.4's own definitions on the same values.
     #[test]
     fn agrees_with_kafka() {
-        for (text, expect) in [("-2", false), ("-1", true), ("0", false), ("1", true), ("9", true), ("10", false)] {
+        for (text, expect) in
+            [("-2", false), ("-1", true), ("0", false), ("1", true), ("9", true), ("10", false)]
+        {
             check(&tables::TOPIC, "compression.gzip.level", text, expect);
         }
         for (text, expect) in [

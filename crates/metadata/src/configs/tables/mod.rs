@@ -63,7 +63,9 @@ mod tests {
     fn defaults_are_valid_and_printed_as_written() {
         for (_, row) in all() {
             match row.preset {
-                Preset::Text(text) => assert_eq!(row.parse(text).map(|v| v.text()), Ok(text.to_owned()), "{}", row.name),
+                Preset::Text(text) => {
+                    assert_eq!(row.parse(text).map(|v| v.text()), Ok(text.to_owned()), "{}", row.name)
+                }
                 Preset::Null => assert!(row.internal || row.resolve(None).is_ok(), "{}", row.name),
                 Preset::Required => {}
             }
@@ -97,7 +99,8 @@ mod tests {
     /// table, name, type, default, importance, internal or public, update mode, validator.
     #[test]
     fn facts_are_those_of_kafka() {
-        let ours: Vec<String> = all().into_iter().filter(|(_, row)| !own::is_own(row.name)).map(print_fact).collect();
+        let ours: Vec<String> =
+            all().into_iter().filter(|(_, row)| !own::is_own(row.name)).map(print_fact).collect();
         let mut theirs: Vec<&str> = include_str!("kafka-4.4.tsv").lines().collect();
         let mut ours: Vec<&str> = ours.iter().map(String::as_str).collect();
         theirs.sort_unstable();
@@ -134,7 +137,8 @@ mod tests {
 
     fn print_validator(validator: &stdx::properties::Validator) -> String {
         use stdx::properties::Validator;
-        let bound = |b: &Option<stdx::properties::Bound>| b.map_or_else(|| "null".to_owned(), |b| b.to_string());
+        let bound =
+            |b: &Option<stdx::properties::Bound>| b.map_or_else(|| "null".to_owned(), |b| b.to_string());
         match validator {
             Validator::Any => "-".to_owned(),
             Validator::Range(min, max) => format!("range {} {}", bound(min), bound(max)),
