@@ -7,6 +7,7 @@
 //! *Invariant*: [`ClusterImage::replay`] is the only mutator. The controller reads an image and proposes records; it
 //! keeps nothing beside it.
 
+pub mod configs;
 pub mod controller;
 mod delta;
 mod error;

@@ -2,6 +2,7 @@
 //!
 //! No Kafka word lives here; nothing here does I/O or reads a clock.
 
+pub mod properties;
 pub mod random;
 pub mod time;
 
