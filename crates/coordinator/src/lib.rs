@@ -1,1 +1,27 @@
-//! The coordinator runtime and the group machine over it. Pure.
+//! The coordinator runtime, and the machine of classic consumer groups over it. Pure: no I/O, no clock, no randomness.
+//!
+//! - [`runtime`]: what every coordinator shares: propose, append, replay, hold the reply until it is committed; timers
+//!   as data; loading and unloading with the leadership of a partition.
+//! - [`group`]: the groups of one partition of `__consumer_offsets`: classic protocol and committed offsets.
+//!
+//! A shell owns a [`Runtime`](runtime::Runtime) for each partition of the internal topic that its broker leads:
+//! ```text
+//! proposal = runtime.propose(now, token, request)      decides, changes nothing
+//! appended = log.append(proposal.records())            only when there are records
+//! replies  = runtime.conclude(now, proposal, appended) replays, applies the soft changes, holds the replies
+//! replies  = runtime.committed(high_watermark)         releases what is committed
+//! ```
+//! It sleeps until [`next_deadline`](runtime::Runtime::next_deadline) and then concludes every proposal of
+//! [`due`](runtime::Runtime::due) likewise.
+//!
+//! *Invariant*: durable state changes in `replay` and nowhere else. *Invariant*: a failed append leaves no trace.
+
+mod error;
+pub mod group;
+mod partition;
+mod record;
+pub mod runtime;
+
+pub use error::{CommitError, Error};
+pub use partition::partition_for;
+pub use record::CoordinatorRecord;

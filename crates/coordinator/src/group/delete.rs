@@ -1,0 +1,56 @@
+//! DeleteGroups, versions 0 to 3: groups without members, with their offsets.
+
+use protocol::ErrorCode;
+use protocol::messages::DeleteGroupsResponse;
+use protocol::messages::delete_groups_response::DeletableGroupResult;
+use protocol::wire::Str;
+
+use super::classic::GroupState;
+use super::request::{Response, text};
+use super::{GroupCoordinator, GroupTimer, record};
+use crate::CommitError;
+use crate::runtime::{Outcome, Reply, ReplyToken, TimerChange};
+
+impl GroupCoordinator {
+    pub(super) fn delete(
+        &self,
+        token: ReplyToken,
+        group_ids: &[Str<'_>],
+    ) -> Result<Outcome<Self>, CommitError> {
+        let mut outcome = Outcome::default();
+        let mut results = Vec::new();
+        for group_id in group_ids {
+            let error = match self.state_of(group_id) {
+                None => ErrorCode::GroupIdNotFound,
+                Some(GroupState::Empty) => ErrorCode::None,
+                Some(_) => ErrorCode::NonEmptyGroup,
+            };
+            if error.is_none() {
+                self.delete_group(group_id, &mut outcome)?;
+            }
+            results.push(DeletableGroupResult {
+                group_id: text(group_id),
+                error_code: error.code(),
+                ..DeletableGroupResult::default()
+            });
+        }
+        let response = DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() };
+        outcome.replies.push(Reply { token, response: Response::DeleteGroups(response) });
+        Ok(outcome)
+    }
+
+    fn delete_group(&self, group_id: &str, outcome: &mut Outcome<Self>) -> Result<(), CommitError> {
+        for (topic, partition, _) in self.durable.offsets.of_group(group_id) {
+            outcome.records.push(record::offset(group_id, topic, partition, None)?);
+        }
+        outcome.records.push(record::group(group_id, None)?);
+        if let Some(group) = self.soft.groups.get(group_id) {
+            // Given ids were not used yet; whoever comes back with one is unknown and starts over.
+            let pending = group.pending_join.iter().cloned();
+            let timers = pending.map(|member_id| GroupTimer::Session(group.id.clone(), member_id));
+            outcome.timers.extend(timers.map(TimerChange::Cancel));
+            outcome.soft.groups.push((group.id.clone(), None));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! The groups of one partition of `__consumer_offsets`: the classic protocol and committed offsets, as Kafka 4.4.
+//!
+//! Durable is what the log says ([`Durable`]); soft is every group as it lives ([`Soft`]): members that joined since
+//! the last rebalance ended, who waits in a barrier. A group without members has no soft part.
+//!
+//! One file an API: [`join`], [`sync`], [`heartbeat`], [`leave`], [`describe`], [`list`], [`delete`],
+//! [`offset_commit`], [`offset_fetch`], [`offset_delete`]; timers are in [`session`] and [`expiry`].
+
+mod classic;
+mod config;
+mod delete;
+mod describe;
+mod durable;
+mod edit;
+mod expiry;
+mod heartbeat;
+mod join;
+mod leave;
+mod list;
+mod metadata;
+mod offset_commit;
+mod offset_delete;
+pub mod offset_fetch;
+mod offsets;
+mod record;
+mod request;
+mod session;
+mod static_member;
+mod sync;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::{ErrorCode, Offset};
+use stdx::Now;
+
+use classic::ClassicGroup;
+pub use classic::GroupState;
+pub use config::{GroupConfig, Limits};
+pub use durable::Durable;
+use edit::Edit;
+pub use metadata::{GroupMetadata, MemberMetadata};
+pub use offsets::{CommittedOffset, Offsets};
+pub use request::{DeletedTopic, JoinContext, Request, Response};
+
+use crate::runtime::{Machine, Outcome, Reply, ReplyToken, TimerChange};
+use crate::{CommitError, CoordinatorRecord, Error};
+
+/// What a timer of a group is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupTimer {
+    /// A member of a group was silent for its session timeout, or did not come back with the id it was given.
+    Session(Arc<str>, Arc<str>),
+    /// The join barrier of a group.
+    Join(Arc<str>),
+    /// The wait for the SyncGroups of a generation.
+    Sync(Arc<str>),
+    /// Expired offsets and groups are looked for, from the group after this on.
+    Expiry(Option<Arc<str>>),
+}
+
+/// The groups as they live; lost at fail-over, when members are taken from the log again and barriers are gone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Soft {
+    groups: BTreeMap<Arc<str>, ClassicGroup>,
+}
+
+/// A change of [`Soft`]: groups as they are now, or without a soft part.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SoftChange {
+    groups: Vec<(Arc<str>, Option<Box<ClassicGroup>>)>,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct GroupCoordinator {
+    config: GroupConfig,
+    durable: Durable,
+    soft: Soft,
+}
+
+/// How many groups are in each state: Empty, PreparingRebalance, CompletingRebalance, Stable.
+pub type GroupCounts = BTreeMap<GroupState, usize>;
+
+impl GroupCoordinator {
+    /// Groups of an empty partition.
+    pub fn new(config: GroupConfig) -> Self {
+        Self { config, durable: Durable::default(), soft: Soft::default() }
+    }
+
+    /// What the log says.
+    pub fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// The state of a group; `None` if there is none (Kafka calls it `Dead`).
+    pub fn state_of(&self, group_id: &str) -> Option<GroupState> {
+        self.group(group_id).map(|group| group.state())
+    }
+
+    /// For the gauges.
+    pub fn counts(&self) -> GroupCounts {
+        let mut counts = GroupCounts::new();
+        for group_id in self.durable.group_ids() {
+            let state = self.soft.groups.get(group_id).map_or(GroupState::Empty, ClassicGroup::state);
+            *counts.entry(state).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Takes a new configuration; what is under way ends under the old one.
+    pub fn set_config(&mut self, config: GroupConfig) {
+        self.config = config;
+    }
+
+    /// A group as it lives, or, when it has no soft part, as the log has it.
+    fn group(&self, group_id: &str) -> Option<Cow<'_, ClassicGroup>> {
+        if let Some(group) = self.soft.groups.get(group_id) {
+            return Some(Cow::Borrowed(group));
+        }
+        if let Some((group_id, metadata)) = self.durable.groups.get_key_value(group_id) {
+            return Some(Cow::Owned(ClassicGroup::from_metadata(group_id.clone(), metadata)));
+        }
+        // Nobody ever joined it: a simple consumer or an admin committed offsets.
+        self.durable.offsets.has_group(group_id).then(|| Cow::Owned(ClassicGroup::new(group_id.into(), None)))
+    }
+
+    fn edit(&self, now: Now, group: Cow<'_, ClassicGroup>) -> Edit<'_> {
+        Edit::new(&self.config, now, group.into_owned())
+    }
+}
+
+impl Machine for GroupCoordinator {
+    type Request<'a> = Request<'a>;
+    type Response = Response;
+    type Soft = SoftChange;
+    type Timer = GroupTimer;
+
+    fn propose(
+        &self,
+        now: Now,
+        token: ReplyToken,
+        request: Request<'_>,
+    ) -> Result<Outcome<Self>, CommitError> {
+        match request {
+            Request::JoinGroup(context, request) => self.join(now, token, context, request),
+            Request::SyncGroup(request) => self.sync(now, token, request),
+            Request::Heartbeat(request) => Ok(self.heartbeat(now, token, request)),
+            Request::LeaveGroup(version, request) => self.leave(now, token, version, request),
+            Request::DescribeGroups(version, groups) => Ok(self.describe(token, version, groups)),
+            Request::ListGroups(request) => Ok(self.list(token, request)),
+            Request::DeleteGroups(groups) => self.delete(token, groups),
+            Request::OffsetCommit(version, request) => self.offset_commit(now, token, version, request),
+            Request::OffsetFetch(group, require_stable) => {
+                Ok(self.offset_fetch(token, group, require_stable))
+            }
+            Request::OffsetDelete(request) => self.offset_delete(token, request),
+            Request::TopicsDeleted(topics) => self.topics_deleted(token, topics),
+        }
+    }
+
+    fn expire(&self, now: Now, timer: &GroupTimer) -> Result<Outcome<Self>, CommitError> {
+        match timer {
+            GroupTimer::Session(group_id, member_id) => self.expire_session(now, group_id, member_id),
+            GroupTimer::Join(group_id) => self.expire_join(now, group_id),
+            GroupTimer::Sync(group_id) => self.expire_sync(now, group_id),
+            GroupTimer::Expiry(after) => self.expire_offsets(now, after.as_ref()),
+        }
+    }
+
+    fn loaded(&self, now: Now) -> Outcome<Self> {
+        let mut outcome = self.load_members(now);
+        let interval_ms = self.config.offsets_retention_check_interval_ms;
+        outcome.timers.push(TimerChange::after(GroupTimer::Expiry(None), now, interval_ms));
+        outcome
+    }
+
+    fn unload(&mut self) -> Vec<Reply<Response>> {
+        let mut replies = Vec::new();
+        for group in std::mem::take(&mut self.soft).groups.into_values() {
+            let mut edit = Edit::new(&self.config, Now::default(), group);
+            for member in edit.group.members().cloned().collect::<Vec<_>>() {
+                edit.answer_waiting(&member, &member.id, ErrorCode::NotCoordinator);
+            }
+            replies.extend(edit.finish().replies);
+        }
+        replies
+    }
+
+    fn replay(&mut self, _offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
+        self.durable.replay(record)
+    }
+
+    fn apply(&mut self, soft: SoftChange) {
+        for (group_id, group) in soft.groups {
+            match group {
+                Some(group) => drop(self.soft.groups.insert(group_id, *group)),
+                None => drop(self.soft.groups.remove(&group_id)),
+            }
+        }
+    }
+
+    fn snapshot_records(&self) -> impl Iterator<Item = Result<CoordinatorRecord, CommitError>> {
+        self.durable.records()
+    }
+
+    fn refuse(request: Request<'_>, error: ErrorCode) -> Response {
+        Response::refusal(request, error)
+    }
+
+    fn fail(response: Response, error: CommitError) -> Response {
+        response.failed(error)
+    }
+}

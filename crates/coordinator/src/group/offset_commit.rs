@@ -1,0 +1,133 @@
+//! OffsetCommit, versions 2 to 10. Up to version 4 the request may say when its offsets expire; version 6 added the
+//! leader epoch (KIP-320), version 7 `group.instance.id`; from version 9 on a group that is not there is
+//! GROUP_ID_NOT_FOUND and not ILLEGAL_GENERATION; version 10 names topics by id (KIP-848).
+
+use protocol::ErrorCode;
+use protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
+use stdx::Now;
+
+use super::classic::{ClassicGroup, GroupState};
+use super::offsets::CommittedOffset;
+use super::request::{Request, Response, text};
+use super::{GroupCoordinator, GroupTimer, record};
+use crate::CommitError;
+use crate::runtime::{Outcome, Reply, ReplyToken, TimerChange};
+
+const FIRST_VERSION_WITH_NOT_FOUND: i16 = 9;
+
+impl GroupCoordinator {
+    pub(super) fn offset_commit(
+        &self,
+        now: Now,
+        token: ReplyToken,
+        version: i16,
+        request: &OffsetCommitRequest<'_>,
+    ) -> Result<Outcome<Self>, CommitError> {
+        let mut outcome = Outcome::default();
+        let group = self.group(&request.group_id);
+        let valid = match group.as_deref() {
+            Some(group) => validate(group, request),
+            None => self.validate_new_group(version, request),
+        };
+        if let Err(error) = valid {
+            return Ok(Outcome::reply(
+                token,
+                Response::refusal(Request::OffsetCommit(version, request), error),
+            ));
+        }
+        if let Some((group, member)) =
+            group.as_deref().and_then(|group| Some((group, group.member(&request.member_id)?)))
+        {
+            // A commit is as good as a heartbeat.
+            let timer = GroupTimer::Session(group.id.clone(), member.id.clone());
+            outcome.timers.push(TimerChange::after(timer, now, i64::from(member.session_timeout_ms)));
+        }
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in &request.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for partition in &topic.partitions {
+                let metadata = partition.committed_metadata.as_deref().unwrap_or("");
+                let error = if metadata.encode_utf16().count() > self.config.offset_metadata_max_units {
+                    ErrorCode::OffsetMetadataTooLarge
+                } else {
+                    let mut committed = committed(now, request.retention_time_ms, partition);
+                    committed.topic_id = topic.topic_id;
+                    let (group_id, index) = (&request.group_id, partition.partition_index);
+                    outcome.records.push(record::offset(group_id, &topic.name, index, Some(&committed))?);
+                    ErrorCode::None
+                };
+                partitions.push(OffsetCommitResponsePartition {
+                    partition_index: partition.partition_index,
+                    error_code: error.code(),
+                    ..OffsetCommitResponsePartition::default()
+                });
+            }
+            topics.push(OffsetCommitResponseTopic {
+                name: text(&topic.name),
+                topic_id: topic.topic_id,
+                partitions,
+                ..OffsetCommitResponseTopic::default()
+            });
+        }
+        let response = OffsetCommitResponse { topics, ..OffsetCommitResponse::default() };
+        outcome.replies.push(Reply { token, response: Response::OffsetCommit(response) });
+        Ok(outcome)
+    }
+
+    /// Without a generation it is an admin or a consumer that assigns its partitions itself: the group comes into
+    /// being with its first offset.
+    fn validate_new_group(&self, version: i16, request: &OffsetCommitRequest<'_>) -> Result<(), ErrorCode> {
+        if request.generation_id_or_member_epoch >= 0 {
+            return Err(if version >= FIRST_VERSION_WITH_NOT_FOUND {
+                ErrorCode::GroupIdNotFound
+            } else {
+                ErrorCode::IllegalGeneration
+            });
+        }
+        if request.group_id.len() > self.config.limits.max_name_bytes {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        if self.durable.offsets.group_count() >= self.config.limits.max_groups {
+            return Err(ErrorCode::PolicyViolation);
+        }
+        Ok(())
+    }
+}
+
+fn validate(group: &ClassicGroup, request: &OffsetCommitRequest<'_>) -> Result<(), ErrorCode> {
+    let generation_id = request.generation_id_or_member_epoch;
+    let instance_id = request.group_instance_id.as_deref();
+    if generation_id < 0 && group.is(GroupState::Empty) {
+        return Ok(());
+    }
+    if generation_id >= 0 || !request.member_id.is_empty() || instance_id.is_some() {
+        group.validate_member(&request.member_id, instance_id)?;
+        if generation_id != group.generation_id {
+            return Err(ErrorCode::IllegalGeneration);
+        }
+    } else {
+        return Err(ErrorCode::UnknownMemberId);
+    }
+    // It knows its generation but has no assignment in it: let it finish the rebalance first.
+    if group.is(GroupState::CompletingRebalance) {
+        return Err(ErrorCode::RebalanceInProgress);
+    }
+    Ok(())
+}
+
+fn committed(
+    now: Now,
+    retention_time_ms: i64,
+    partition: &OffsetCommitRequestPartition<'_>,
+) -> CommittedOffset {
+    CommittedOffset {
+        offset: partition.committed_offset,
+        leader_epoch: Some(partition.committed_leader_epoch).filter(|epoch| *epoch != -1),
+        metadata: partition.committed_metadata.as_deref().unwrap_or("").into(),
+        commit_timestamp_ms: now.unix_ms,
+        expire_timestamp_ms: (retention_time_ms != -1).then(|| now.unix_ms.saturating_add(retention_time_ms)),
+        topic_id: protocol::Uuid::ZERO,
+    }
+}

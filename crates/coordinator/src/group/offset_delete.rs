@@ -1,0 +1,66 @@
+//! OffsetDelete, version 0 (KIP-496): offsets of topics that no member subscribes to.
+
+use protocol::ErrorCode;
+use protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
+
+use super::classic::{ClassicGroup, GroupState};
+use super::request::{Response, text};
+use super::{GroupCoordinator, record};
+use crate::CommitError;
+use crate::runtime::{Outcome, Reply, ReplyToken};
+
+impl GroupCoordinator {
+    pub(super) fn offset_delete(
+        &self,
+        token: ReplyToken,
+        request: &OffsetDeleteRequest<'_>,
+    ) -> Result<Outcome<Self>, CommitError> {
+        let group = match self.group(&request.group_id) {
+            _ if request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            None => Err(ErrorCode::GroupIdNotFound),
+            // What other members than consumers subscribe to is not known.
+            Some(group) if !group.is(GroupState::Empty) && !group.uses_consumer_protocol() => {
+                Err(ErrorCode::NonEmptyGroup)
+            }
+            Some(group) => Ok(group),
+        };
+        let group = match group {
+            Ok(group) => group,
+            Err(error) => {
+                let response =
+                    OffsetDeleteResponse { error_code: error.code(), ..OffsetDeleteResponse::default() };
+                return Ok(Outcome::reply(token, Response::OffsetDelete(response)));
+            }
+        };
+        let mut outcome = Outcome::default();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in &request.topics {
+            let error = subscribed(&group, &topic.name);
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for partition in &topic.partitions {
+                let index = partition.partition_index;
+                if error.is_none() && self.durable.offsets.get(&group.id, &topic.name, index).is_some() {
+                    outcome.records.push(record::offset(&group.id, &topic.name, index, None)?);
+                }
+                partitions.push(OffsetDeleteResponsePartition {
+                    partition_index: index,
+                    error_code: error.code(),
+                    ..OffsetDeleteResponsePartition::default()
+                });
+            }
+            topics.push(OffsetDeleteResponseTopic {
+                name: text(&topic.name),
+                partitions,
+                ..OffsetDeleteResponseTopic::default()
+            });
+        }
+        let response = OffsetDeleteResponse { topics, ..OffsetDeleteResponse::default() };
+        outcome.replies.push(Reply { token, response: Response::OffsetDelete(response) });
+        Ok(outcome)
+    }
+}
+
+fn subscribed(group: &ClassicGroup, topic: &str) -> ErrorCode {
+    if group.is_subscribed_to(topic) { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None }
+}

@@ -1,0 +1,162 @@
+//! OffsetFetch, versions 1 to 10. Version 2 added "all topics" and an error for the group, version 5 leader epochs,
+//! version 7 `require_stable`, version 8 several groups (KIP-709), version 9 members of KIP-848, version 10 topic ids.
+//!
+//! The machine answers one group in the shape of version 8; [`groups_of`] and [`response_of`] are the other shapes.
+//! Every answer is held until what it saw is committed, `require_stable` or not. There are no transactional offsets
+//! yet, so nothing is unstable.
+
+use protocol::ErrorCode;
+use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+use protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
+use protocol::wire::Str;
+
+use super::GroupCoordinator;
+use super::offsets::CommittedOffset;
+use super::request::{Response, text};
+use crate::runtime::{Outcome, ReplyToken};
+
+/// From this version on a request has several groups.
+const FIRST_VERSION_WITH_GROUPS: i16 = 8;
+/// From this version on an error is the group's, before it is each partition's.
+const FIRST_VERSION_WITH_GROUP_ERROR: i16 = 2;
+
+impl GroupCoordinator {
+    pub(super) fn offset_fetch(
+        &self,
+        token: ReplyToken,
+        request: &OffsetFetchRequestGroup<'_>,
+        _require_stable: bool,
+    ) -> Outcome<Self> {
+        let topics = match &request.topics {
+            Some(topics) => topics.iter().map(|topic| self.fetch_topic(&request.group_id, topic)).collect(),
+            None => self.fetch_all(&request.group_id),
+        };
+        let group_id = text(&request.group_id);
+        let response = OffsetFetchResponseGroup { group_id, topics, ..OffsetFetchResponseGroup::default() };
+        Outcome::reply(token, Response::OffsetFetch(response))
+    }
+
+    fn fetch_topic(
+        &self,
+        group_id: &str,
+        topic: &OffsetFetchRequestTopics<'_>,
+    ) -> OffsetFetchResponseTopics<'static> {
+        let partitions = topic.partition_indexes.iter().map(|index| {
+            let committed = self.durable.offsets.get(group_id, &topic.name, *index);
+            // An offset of an earlier topic of this name is none.
+            let committed = committed.filter(|committed| {
+                committed.topic_id.is_zero()
+                    || topic.topic_id.is_zero()
+                    || committed.topic_id == topic.topic_id
+            });
+            fetched(*index, committed)
+        });
+        OffsetFetchResponseTopics {
+            name: text(&topic.name),
+            topic_id: topic.topic_id,
+            partitions: partitions.collect(),
+            ..OffsetFetchResponseTopics::default()
+        }
+    }
+
+    fn fetch_all(&self, group_id: &str) -> Vec<OffsetFetchResponseTopics<'static>> {
+        let topics = self.durable.offsets.topics_of(group_id).into_iter().flatten();
+        let topics = topics.map(|(topic, partitions)| OffsetFetchResponseTopics {
+            name: text(topic),
+            partitions: partitions
+                .iter()
+                .map(|(index, committed)| fetched(*index, Some(committed)))
+                .collect(),
+            ..OffsetFetchResponseTopics::default()
+        });
+        topics.collect()
+    }
+}
+
+fn fetched(index: i32, committed: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions<'static> {
+    OffsetFetchResponsePartitions {
+        partition_index: index,
+        committed_offset: committed.map_or(-1, |committed| committed.offset),
+        committed_leader_epoch: committed.and_then(|committed| committed.leader_epoch).unwrap_or(-1),
+        metadata: Some(text(committed.map_or("", |committed| &committed.metadata))),
+        ..OffsetFetchResponsePartitions::default()
+    }
+}
+
+/// The groups that a request of any version asks for.
+pub fn groups_of<'a>(version: i16, request: &OffsetFetchRequest<'a>) -> Vec<OffsetFetchRequestGroup<'a>> {
+    if version >= FIRST_VERSION_WITH_GROUPS {
+        return request.groups.clone();
+    }
+    let topics = request.topics.as_ref().map(|topics| {
+        let topics = topics.iter().map(|topic| OffsetFetchRequestTopics {
+            name: topic.name.clone(),
+            partition_indexes: topic.partition_indexes.clone(),
+            ..OffsetFetchRequestTopics::default()
+        });
+        topics.collect()
+    });
+    let group_id = request.group_id.clone();
+    vec![OffsetFetchRequestGroup { group_id, topics, ..OffsetFetchRequestGroup::default() }]
+}
+
+/// The answer of any version from the answers to its groups: before version 8 there is one.
+pub fn response_of(
+    version: i16,
+    request: &OffsetFetchRequest<'_>,
+    mut groups: Vec<OffsetFetchResponseGroup<'static>>,
+) -> OffsetFetchResponse<'static> {
+    if version >= FIRST_VERSION_WITH_GROUPS {
+        return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
+    }
+    let group = groups.pop().unwrap_or_default();
+    let mut response = OffsetFetchResponse::default();
+    response.topics = group.topics.into_iter().map(single_group_topic).collect();
+    if version >= FIRST_VERSION_WITH_GROUP_ERROR {
+        response.error_code = group.error_code;
+    } else if group.error_code != ErrorCode::None.code() {
+        response.topics = failed_topics(request, group.error_code);
+    }
+    response
+}
+
+fn single_group_topic(topic: OffsetFetchResponseTopics<'static>) -> OffsetFetchResponseTopic<'static> {
+    let partitions = topic.partitions.into_iter().map(|partition| OffsetFetchResponsePartition {
+        partition_index: partition.partition_index,
+        committed_offset: partition.committed_offset,
+        committed_leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.metadata,
+        error_code: partition.error_code,
+        ..OffsetFetchResponsePartition::default()
+    });
+    OffsetFetchResponseTopic {
+        name: topic.name,
+        partitions: partitions.collect(),
+        ..OffsetFetchResponseTopic::default()
+    }
+}
+
+fn failed_topics(
+    request: &OffsetFetchRequest<'_>,
+    error_code: i16,
+) -> Vec<OffsetFetchResponseTopic<'static>> {
+    let topics = request.topics.iter().flatten().map(|topic| {
+        let partitions = topic.partition_indexes.iter().map(|index| OffsetFetchResponsePartition {
+            partition_index: *index,
+            committed_offset: -1,
+            metadata: Some(Str::Borrowed("")),
+            error_code,
+            ..OffsetFetchResponsePartition::default()
+        });
+        OffsetFetchResponseTopic {
+            name: text(&topic.name),
+            partitions: partitions.collect(),
+            ..OffsetFetchResponseTopic::default()
+        }
+    });
+    topics.collect()
+}

@@ -1,0 +1,235 @@
+//! What the machine is asked and what it answers, in the messages of the protocol. Requests that name several groups
+//! come here split by coordinator; the shell merges the answers.
+
+use protocol::messages::delete_groups_response::DeletableGroupResult;
+use protocol::messages::describe_groups_response::DescribedGroup;
+use protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+use protocol::messages::{
+    DeleteGroupsResponse, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest,
+    SyncGroupResponse,
+};
+use protocol::wire::{Blob, Str};
+use protocol::{ErrorCode, Uuid};
+
+use crate::CommitError;
+
+/// Who sends a JoinGroup, and the randomness for the member id that it may be given.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinContext<'a> {
+    /// The request's version.
+    pub version: i16,
+    /// The client id of the request's header, empty when it has none.
+    pub client_id: &'a str,
+    /// The client's address as Java prints it: `/127.0.0.1`.
+    pub client_host: &'a str,
+    /// A fresh random id (version 4).
+    pub member_uuid: Uuid,
+}
+
+/// A topic that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletedTopic<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its id: offsets committed for a later topic of this name stay.
+    pub id: Uuid,
+}
+
+/// A request to the groups of one partition of `__consumer_offsets`.
+#[derive(Clone, Copy, Debug)]
+pub enum Request<'a> {
+    /// Versions 0 to 9.
+    JoinGroup(JoinContext<'a>, &'a JoinGroupRequest<'a>),
+    /// Versions 0 to 5. The handler has checked that version 5 names protocol type and name.
+    SyncGroup(&'a SyncGroupRequest<'a>),
+    /// Versions 0 to 4.
+    Heartbeat(&'a HeartbeatRequest<'a>),
+    /// Versions 0 to 5, with the version.
+    LeaveGroup(i16, &'a LeaveGroupRequest<'a>),
+    /// The version (0 to 6) and the groups that this coordinator has.
+    DescribeGroups(i16, &'a [Str<'a>]),
+    /// Versions 0 to 5.
+    ListGroups(&'a ListGroupsRequest<'a>),
+    /// The groups that this coordinator has.
+    DeleteGroups(&'a [Str<'a>]),
+    /// Versions 2 to 10, with the version. The handler has filled in topic names and ids, and taken out
+    /// topics and partitions that do not exist or may not be read.
+    OffsetCommit(i16, &'a OffsetCommitRequest<'a>),
+    /// One group of an OffsetFetch, see [`offset_fetch`]; the flag is `require_stable`. Topic names are filled in.
+    OffsetFetch(&'a OffsetFetchRequestGroup<'a>, bool),
+    /// Version 0. The handler has taken out topics and partitions that do not exist or may not be read.
+    OffsetDelete(&'a OffsetDeleteRequest<'a>),
+    /// Topics were deleted: forget their offsets.
+    TopicsDeleted(&'a [DeletedTopic<'a>]),
+}
+
+/// An answer. What depends on nothing but the version (a null that old versions write as an empty string) is left to
+/// [`for_version`](Self::for_version).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Response {
+    JoinGroup(JoinGroupResponse<'static>),
+    SyncGroup(SyncGroupResponse<'static>),
+    Heartbeat(HeartbeatResponse),
+    LeaveGroup(LeaveGroupResponse<'static>),
+    DescribeGroups(DescribeGroupsResponse<'static>),
+    ListGroups(ListGroupsResponse<'static>),
+    DeleteGroups(DeleteGroupsResponse<'static>),
+    OffsetCommit(OffsetCommitResponse<'static>),
+    OffsetFetch(OffsetFetchResponseGroup<'static>),
+    OffsetDelete(OffsetDeleteResponse<'static>),
+    /// `more`: there are more offsets to forget, ask again.
+    TopicsDeleted {
+        error: ErrorCode,
+        more: bool,
+    },
+}
+
+impl Response {
+    /// The answer as this version of its API writes it: up to version 6 of JoinGroup a missing protocol name is empty.
+    #[must_use]
+    pub fn for_version(mut self, version: i16) -> Self {
+        if let Self::JoinGroup(join) = &mut self {
+            match &join.protocol_name {
+                None if version < 7 => join.protocol_name = Some(Str::Borrowed("")),
+                Some(name) if version >= 7 && name.is_empty() => join.protocol_name = None,
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// The answer that says `error` in every place where its API has one.
+    pub(super) fn refusal(request: Request<'_>, error: ErrorCode) -> Self {
+        let mut response = match request {
+            Request::JoinGroup(_, request) => {
+                Self::JoinGroup(JoinGroupResponse { member_id: text(&request.member_id), ..no_join() })
+            }
+            Request::SyncGroup(_) => Self::SyncGroup(SyncGroupResponse::default()),
+            Request::Heartbeat(_) => Self::Heartbeat(HeartbeatResponse::default()),
+            Request::LeaveGroup(..) => Self::LeaveGroup(LeaveGroupResponse::default()),
+            Request::DescribeGroups(_, groups) => Self::DescribeGroups(DescribeGroupsResponse {
+                groups: groups
+                    .iter()
+                    .map(|group| DescribedGroup { group_id: text(group), ..DescribedGroup::default() })
+                    .collect(),
+                ..DescribeGroupsResponse::default()
+            }),
+            Request::ListGroups(_) => Self::ListGroups(ListGroupsResponse::default()),
+            Request::DeleteGroups(groups) => Self::DeleteGroups(DeleteGroupsResponse {
+                results: groups
+                    .iter()
+                    .map(|group| DeletableGroupResult {
+                        group_id: text(group),
+                        ..DeletableGroupResult::default()
+                    })
+                    .collect(),
+                ..DeleteGroupsResponse::default()
+            }),
+            Request::OffsetCommit(_, request) => Self::OffsetCommit(commit_skeleton(request)),
+            Request::OffsetFetch(group, _) => Self::OffsetFetch(OffsetFetchResponseGroup {
+                group_id: text(&group.group_id),
+                ..OffsetFetchResponseGroup::default()
+            }),
+            Request::OffsetDelete(_) => Self::OffsetDelete(OffsetDeleteResponse::default()),
+            Request::TopicsDeleted(_) => Self::TopicsDeleted { error, more: true },
+        };
+        response.set_error(error);
+        // A coordinator that is loading cannot know better than that the member is alive.
+        if let (Self::Heartbeat(heartbeat), ErrorCode::CoordinatorLoadInProgress) = (&mut response, error) {
+            heartbeat.error_code = ErrorCode::None.code();
+        }
+        response
+    }
+
+    /// Takes back what the answer says: it could not be made durable.
+    pub(super) fn failed(mut self, error: CommitError) -> Self {
+        // Consumers before 3.9 do not retry an OffsetFetch on COORDINATOR_NOT_AVAILABLE.
+        let code = match (&self, error.code()) {
+            (Self::OffsetFetch(_), ErrorCode::CoordinatorNotAvailable) => ErrorCode::NotCoordinator,
+            (_, code) => code,
+        };
+        match &mut self {
+            Self::JoinGroup(join) => {
+                *join = JoinGroupResponse { member_id: join.member_id.clone(), ..no_join() }
+            }
+            Self::SyncGroup(sync) => *sync = SyncGroupResponse::default(),
+            Self::LeaveGroup(leave) => leave.members.clear(),
+            Self::DescribeGroups(describe) => {
+                for group in &mut describe.groups {
+                    let group_id = std::mem::take(&mut group.group_id);
+                    *group = DescribedGroup { group_id, ..DescribedGroup::default() };
+                }
+            }
+            Self::ListGroups(list) => list.groups.clear(),
+            Self::OffsetFetch(fetch) => fetch.topics.clear(),
+            Self::OffsetDelete(delete) => delete.topics.clear(),
+            Self::Heartbeat(_)
+            | Self::DeleteGroups(_)
+            | Self::OffsetCommit(_)
+            | Self::TopicsDeleted { .. } => {}
+        }
+        self.set_error(code);
+        self
+    }
+
+    fn set_error(&mut self, error: ErrorCode) {
+        let code = error.code();
+        match self {
+            Self::JoinGroup(response) => response.error_code = code,
+            Self::SyncGroup(response) => response.error_code = code,
+            Self::Heartbeat(response) => response.error_code = code,
+            Self::LeaveGroup(response) => response.error_code = code,
+            Self::DescribeGroups(response) => {
+                response.groups.iter_mut().for_each(|group| group.error_code = code)
+            }
+            Self::ListGroups(response) => response.error_code = code,
+            Self::DeleteGroups(response) => {
+                response.results.iter_mut().for_each(|result| result.error_code = code)
+            }
+            Self::OffsetCommit(response) => {
+                let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+                partitions.for_each(|partition| partition.error_code = code);
+            }
+            Self::OffsetFetch(response) => response.error_code = code,
+            Self::OffsetDelete(response) => response.error_code = code,
+            Self::TopicsDeleted { error: place, more } => (*place, *more) = (error, true),
+        }
+    }
+}
+
+/// The JoinGroup answer of somebody who is in no generation.
+pub(super) fn no_join() -> JoinGroupResponse<'static> {
+    JoinGroupResponse { protocol_type: None, protocol_name: None, ..JoinGroupResponse::default() }
+}
+
+fn commit_skeleton(request: &OffsetCommitRequest<'_>) -> OffsetCommitResponse<'static> {
+    let topics = request.topics.iter().map(|topic| OffsetCommitResponseTopic {
+        name: text(&topic.name),
+        topic_id: topic.topic_id,
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|partition| OffsetCommitResponsePartition {
+                partition_index: partition.partition_index,
+                ..OffsetCommitResponsePartition::default()
+            })
+            .collect(),
+        ..OffsetCommitResponseTopic::default()
+    });
+    OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() }
+}
+
+/// Text for an answer.
+pub(super) fn text(text: &str) -> Str<'static> {
+    Str::Owned(text.to_owned())
+}
+
+/// Bytes for an answer.
+pub(super) fn blob(bytes: &[u8]) -> Blob<'static> {
+    Blob::Owned(bytes.to_vec())
+}

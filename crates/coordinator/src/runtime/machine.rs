@@ -1,0 +1,93 @@
+//! The one shape of every coordinator's machine.
+
+use std::fmt::Debug;
+
+use protocol::{ErrorCode, Offset};
+use stdx::Now;
+
+use super::TimerChange;
+use crate::{CommitError, CoordinatorRecord, Error};
+
+/// Who waits for a reply: the shell chooses the number, once for each request, and gets it back with the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyToken(pub u64);
+
+/// An answer and who gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply<R> {
+    /// The token that came with the request.
+    pub token: ReplyToken,
+    /// The answer.
+    pub response: R,
+}
+
+/// What a machine decides. All of it happens, or, when its records cannot be appended, none of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<M: Machine> {
+    /// To be appended as one batch.
+    pub records: Vec<CoordinatorRecord>,
+    /// Answers, the requester's and those of others that waited. A requester without one waits in the soft state.
+    pub replies: Vec<Reply<M::Response>>,
+    /// What changes in the state that fail-over loses.
+    pub soft: M::Soft,
+    /// What changes in the timers.
+    pub timers: Vec<TimerChange<M::Timer>>,
+}
+
+impl<M: Machine> Default for Outcome<M> {
+    fn default() -> Self {
+        Self { records: Vec::new(), replies: Vec::new(), soft: M::Soft::default(), timers: Vec::new() }
+    }
+}
+
+impl<M: Machine> Outcome<M> {
+    /// Nothing but an answer.
+    pub fn reply(token: ReplyToken, response: M::Response) -> Self {
+        Self { replies: vec![Reply { token, response }], ..Self::default() }
+    }
+}
+
+/// A coordinator's machine: durable state that only [`replay`](Self::replay) changes, and soft state, lost at
+/// fail-over, that only [`apply`](Self::apply) changes. Everything else takes `&self` and proposes.
+pub trait Machine: Sized {
+    /// What it is asked.
+    type Request<'a>: Copy;
+    /// What it answers.
+    type Response: Clone + Debug + PartialEq;
+    /// A change of soft state, as a value.
+    type Soft: Clone + Debug + Default + PartialEq;
+    /// What a timer is about.
+    type Timer: Clone + Debug + Ord;
+
+    /// Decides on a request. An `Err` is a request whose records cannot be written at all; it is answered so.
+    fn propose(
+        &self,
+        now: Now,
+        token: ReplyToken,
+        request: Self::Request<'_>,
+    ) -> Result<Outcome<Self>, CommitError>;
+
+    /// Decides what follows from a timer that fired.
+    fn expire(&self, now: Now, timer: &Self::Timer) -> Result<Outcome<Self>, CommitError>;
+
+    /// Called once when every record of the log is replayed: the timers to start with. No records, no replies.
+    fn loaded(&self, now: Now) -> Outcome<Self>;
+
+    /// Called when the leadership of the partition is gone: drops the soft state and answers everybody who waits in it.
+    fn unload(&mut self) -> Vec<Reply<Self::Response>>;
+
+    /// The only change of durable state. Replaying the same records gives the same state.
+    fn replay(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error>;
+
+    /// The only change of soft state.
+    fn apply(&mut self, soft: Self::Soft);
+
+    /// Every live fact as a fresh record: replayed from nothing they give the same durable state.
+    fn snapshot_records(&self) -> impl Iterator<Item = Result<CoordinatorRecord, CommitError>>;
+
+    /// The answer to a request that the machine does not see: `error` in every place where this API has one.
+    fn refuse(request: Self::Request<'_>, error: ErrorCode) -> Self::Response;
+
+    /// Turns an answer into the failure to make it durable.
+    fn fail(response: Self::Response, error: CommitError) -> Self::Response;
+}
