@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use coordinator::group::{GroupMachine, Request, Response};
+use coordinator::group::{GroupCoordinator, Request, Response};
 use coordinator::runtime::{Proposal, Reply, ReplyToken, Runtime};
 use coordinator::{CommitError, CoordinatorRecord, partition_for};
 use parking_lot::{Mutex, RwLock};
@@ -48,7 +48,7 @@ pub(crate) struct Coordinator {
 }
 
 struct State {
-    runtime: Runtime<GroupMachine>,
+    runtime: Runtime<GroupCoordinator>,
     waiting: BTreeMap<ReplyToken, oneshot::Sender<Response>>,
     /// Bytes of the log when it was last written anew.
     rewritten_at_bytes: u64,
@@ -96,7 +96,7 @@ impl Groups {
         match self.coordinator_of(group) {
             Some(coordinator) => self.ask_coordinator(&coordinator, request),
             // As Kafka does while the topic does not exist: clients look the coordinator up, which creates it.
-            None => Asked::Done(Box::new(<GroupMachine as coordinator::runtime::Machine>::refuse(
+            None => Asked::Done(Box::new(<GroupCoordinator as coordinator::runtime::Machine>::refuse(
                 request,
                 protocol::ErrorCode::NotCoordinator,
             ))),
@@ -153,7 +153,7 @@ impl Asked {
 
 impl Coordinator {
     /// Appends what is proposed and concludes it.
-    fn carry_out(&self, state: &mut State, proposal: Proposal<GroupMachine>) {
+    fn carry_out(&self, state: &mut State, proposal: Proposal<GroupCoordinator>) {
         let now = clock::now();
         let appended = match proposal.records() {
             [] => Ok(Offset::ZERO),
@@ -177,7 +177,7 @@ impl Coordinator {
     }
 
     /// Reads the machine, for metrics.
-    pub(crate) fn inspect<T>(&self, look: impl FnOnce(&GroupMachine) -> T) -> T {
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(&GroupCoordinator) -> T) -> T {
         look(self.state.lock().runtime.machine())
     }
 }

@@ -1,0 +1,166 @@
+//! The node: everything that handlers reach, and how a request's peer sees it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use metadata::configs::BrokerConfigs;
+use metadata::{Broker, ClusterDelta, ClusterImage};
+use parking_lot::{Mutex, MutexGuard};
+use protocol::{BrokerId, ErrorCode, Offset, Uuid};
+use stdx::Random;
+
+use crate::cluster::Published;
+use crate::config::Config;
+use crate::controller::ControllerShell;
+use crate::fetch_session::FetchSessions;
+use crate::groups::Groups;
+use crate::metrics::Metrics;
+use crate::partition::Partition;
+use crate::partitions::Partitions;
+use crate::producer_ids::ProducerIds;
+use crate::request::Peer;
+
+/// Everything of one node.
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) cluster_id: String,
+    pub(crate) published: Published,
+    pub(crate) broker_configs: ArcSwap<BrokerConfigs>,
+    pub(crate) controller: ControllerShell,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) groups: Arc<Groups>,
+    pub(crate) fetch_sessions: Mutex<FetchSessions>,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) random: Mutex<Random>,
+    /// The image that the partitions of this node follow.
+    pub(crate) followed: tokio::sync::Mutex<Arc<ClusterImage>>,
+    /// Where the listeners are bound, by name: a port of 0 becomes the one that was given.
+    pub(crate) bound: BTreeMap<Arc<str>, SocketAddr>,
+    pub(crate) ready: AtomicBool,
+}
+
+/// Where a client finds a broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Node {
+    pub(crate) fn id(&self) -> BrokerId {
+        self.config.node_id
+    }
+
+    pub(crate) fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn broker_configs(&self) -> Arc<BrokerConfigs> {
+        self.broker_configs.load_full()
+    }
+
+    pub(crate) fn image(&self) -> Arc<ClusterImage> {
+        self.published.load()
+    }
+
+    pub(crate) fn controller(&self) -> &ControllerShell {
+        &self.controller
+    }
+
+    pub(crate) fn partitions(&self) -> &Arc<Partitions> {
+        &self.partitions
+    }
+
+    pub(crate) fn groups(&self) -> &Arc<Groups> {
+        &self.groups
+    }
+
+    pub(crate) fn fetch_sessions(&self) -> MutexGuard<'_, FetchSessions> {
+        self.fetch_sessions.lock()
+    }
+
+    pub(crate) fn producer_ids(&self) -> &ProducerIds {
+        &self.producer_ids
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn random_u32(&self) -> u32 {
+        self.random.lock().next_u64() as u32
+    }
+
+    pub(crate) fn random_uuid(&self) -> Uuid {
+        let mut random = self.random.lock();
+        Uuid::from_random(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()))
+    }
+
+    /// Whom clients take for the controller: a broker, who passes on what is the controller's.
+    pub(crate) fn controller_id_for_clients(&self) -> BrokerId {
+        self.id()
+    }
+
+    /// Where the client of `peer` finds this node: as advertised for its listener, or by the address it used.
+    pub(crate) fn address_for(&self, peer: &Peer) -> Address {
+        match self.config.advertised.get(&peer.listener) {
+            Some(advertised) => {
+                let bound = self.bound.get(&peer.listener).map_or(0, SocketAddr::port);
+                Address { host: advertised.host.clone(), port: if advertised.port == 0 { bound } else { advertised.port } }
+            }
+            None => Address { host: peer.local.ip().to_string(), port: peer.local.port() },
+        }
+    }
+
+    /// The same for any broker: `None` where it has no such listener.
+    pub(crate) fn address_of(&self, broker: &Broker, peer: &Peer) -> Option<Address> {
+        if broker.id == self.id() {
+            return Some(self.address_for(peer));
+        }
+        let listener = broker.listener(&peer.listener)?;
+        Some(Address { host: listener.host.to_string(), port: listener.port })
+    }
+
+    /// Brings the partitions of this node to what the newest image says.
+    pub(crate) async fn follow(self: &Arc<Self>) {
+        let mut followed = self.followed.lock().await;
+        let image = self.image();
+        let delta = ClusterDelta::between(&followed, &image);
+        if !delta.is_empty() {
+            let node = Arc::clone(self);
+            let newest = Arc::clone(&image);
+            // Directories are made and removed: not a thing for the threads that serve sockets.
+            let carried_out = tokio::task::spawn_blocking(move || crate::follow::carry_out(&node, &newest, &delta)).await;
+            if carried_out.is_err() {
+                tracing::error!("a change of the cluster's metadata could not be carried out");
+            }
+        }
+        *followed = image;
+    }
+
+    /// Moves the start of a log and makes that durable.
+    pub(crate) async fn delete_records(self: &Arc<Self>, partition: Arc<Partition>, before: i64) -> Result<Offset, ErrorCode> {
+        let node = Arc::clone(self);
+        let moved = tokio::task::spawn_blocking(move || {
+            let start = partition.delete_records(before)?;
+            node.partitions.write_log_starts(partition.directory()).map_err(|error| {
+                tracing::error!(%error, "cannot write the log start offsets");
+                ErrorCode::KafkaStorageError
+            })?;
+            Ok(start)
+        });
+        moved.await.unwrap_or(Err(ErrorCode::UnknownServerError))
+    }
+}
