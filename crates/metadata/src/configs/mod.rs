@@ -8,6 +8,9 @@
 //! | `broker_configs.rs` | [`BrokerConfigs`]: the properties of a node in force, from file and dynamic layers |
 //! | `describe.rs` | the answers of DescribeConfigs and CreateTopics |
 //! | `change.rs`, `alter/` | changes of properties: allowed or refused, and what they come to |
+//! | `topic_config.rs` | [`TopicConfig`]: the properties of a topic in force, typed |
+//! | `server/` | [`ServerConfig`]: the properties of a node in force, typed |
+//! | `reference.rs` | `docs/properties.md`, printed from the tables |
 //! | `requirements.rs` | what the properties of a node must satisfy together |
 
 mod alter;
@@ -18,10 +21,13 @@ mod endpoint;
 mod error;
 #[cfg(test)]
 mod golden;
+mod reference;
 mod requirements;
+mod server;
 mod source;
 mod synonyms;
 pub mod tables;
+mod topic_config;
 mod validators;
 
 pub use alter::{
@@ -35,5 +41,11 @@ pub use describe::{
 };
 pub use endpoint::{Endpoint, EndpointError, HostPort, Voter};
 pub use error::{Error, Reason};
+pub use reference::reference;
+pub use server::{
+    BadProperty, GroupsConfig, Listener, LogFormat, LogManagerConfig, MetadataLogConfig, NetworkConfig,
+    SecurityProtocol, ServerConfig, TopicsConfig,
+};
 pub use source::{ConfigSource, ResourceType, type_code};
 pub use synonyms::{Synonym, broker_synonyms, group_synonym, topic_synonyms};
+pub use topic_config::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};

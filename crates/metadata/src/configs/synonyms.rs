@@ -143,6 +143,23 @@ mod tests {
         }
     }
 
+    /// `synonyms-4.4.tsv` was printed by a Java program from the artifacts of Apache Kafka 4.4.0: kind, property, and the
+    /// broker properties behind it, a topic's with what they are multiplied with.
+    #[test]
+    fn facts_are_those_of_kafka() {
+        for line in include_str!("synonyms-4.4.tsv").lines() {
+            let [kind, name, expect] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let got = match kind {
+                "topic" => {
+                    let synonyms = topic_synonyms(name).iter().map(|s| format!("{}:{}", s.name, s.factor));
+                    synonyms.collect::<Vec<_>>().join(" ")
+                }
+                _ => group_synonym(name).unwrap_or_else(|| "-".to_owned()),
+            };
+            assert_eq!(got, expect, "{line}");
+        }
+    }
+
     #[track_caller]
     fn check(name: &str, expect: &[&str]) {
         assert_eq!(broker_synonyms(name), expect);

@@ -22,7 +22,7 @@ pub use error::Error;
 pub use property::{Importance, Preset, Property, Table, Update};
 pub use set::Properties;
 pub use validator::{
-    Bound, Validator, any_list, at_least, at_least_f64, between, between_f64, custom, list_of,
-    non_empty_list, one_of, one_of_ignoring_case,
+    Bound, Validator, any_list, at_least, between, between_f64, custom, list_of, non_empty_list, one_of,
+    one_of_ignoring_case,
 };
 pub use value::{Password, Type, Value, split_list};

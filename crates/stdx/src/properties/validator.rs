@@ -63,11 +63,6 @@ pub const fn at_least(min: i64) -> Validator {
     Validator::Range(Some(Bound::Int(min)), None)
 }
 
-/// A fraction not below `min`.
-pub const fn at_least_f64(min: f64) -> Validator {
-    Validator::Range(Some(Bound::Double(min)), None)
-}
-
 /// A number from `min` to `max`.
 pub const fn between(min: i64, max: i64) -> Validator {
     Validator::Range(Some(Bound::Int(min)), Some(Bound::Int(max)))

@@ -99,8 +99,9 @@ mod tests {
     /// table, name, type, default, importance, internal or public, update mode, validator.
     #[test]
     fn facts_are_those_of_kafka() {
+        let is_own = |name: &str| own::BROKER.iter().chain(own::TOPIC).any(|row| row.name == name);
         let ours: Vec<String> =
-            all().into_iter().filter(|(_, row)| !own::is_own(row.name)).map(print_fact).collect();
+            all().into_iter().filter(|(_, row)| !is_own(row.name)).map(print_fact).collect();
         let mut theirs: Vec<&str> = include_str!("kafka-4.4.tsv").lines().collect();
         let mut ours: Vec<&str> = ours.iter().map(String::as_str).collect();
         theirs.sort_unstable();

@@ -4,11 +4,6 @@ use crate::configs::validators::ADDRESS_OR_EMPTY;
 use stdx::properties::Importance::{High, Low, Medium};
 use stdx::properties::{Property, at_least, one_of};
 
-/// Whether a property is millstream's own.
-pub(in crate::configs) fn is_own(name: &str) -> bool {
-    name.starts_with("millstream.") || name == "admin.listener"
-}
-
 /// Whether `acks=all` waits for the disk, for brokers and topics.
 const ACKS_ALL_FSYNC: Property = Property::boolean("millstream.acks.all.fsync", High).default("true").doc(
     "Whether a write with acks=all is answered only once it is on stable storage. When false it is answered from the \

@@ -1,0 +1,476 @@
+//! The properties of a node, typed, as the node uses them.
+//!
+//! | file | what |
+//! |---|---|
+//! | `defaults.rs` | what a node is that nobody configured |
+//! | `listeners.rs` | `listeners` and all that belongs to them |
+//! | `supported.rs` | values that Kafka has and millstream not yet |
+//!
+//! What a properties file asks for and this version does not do is an error, never ignored. A property that nobody
+//! knows is a warning.
+
+mod defaults;
+mod listeners;
+mod supported;
+
+pub use listeners::{Listener, SecurityProtocol};
+
+use super::broker_configs::{BrokerConfigs, broker_type};
+use super::endpoint::{HostPort, Voter};
+use super::requirements::{check_groups, check_node, parse_per_ip_overrides};
+use super::tables::BROKER;
+use std::path::PathBuf;
+use stdx::properties::{Error as PropertyError, Properties, Type};
+
+/// A property that a node cannot start with: one line that names it, its value and what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}={value}: {reason}")]
+pub struct BadProperty {
+    /// The property.
+    pub name: String,
+    /// Its value as it was written; `[hidden]` where it is secret, empty where it is not set.
+    pub value: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Sockets, connections and requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkConfig {
+    /// Size of each socket's send buffer; `None` keeps the operating system's.
+    pub socket_send_buffer_bytes: Option<u32>,
+    /// Size of each socket's receive buffer; `None` keeps the operating system's.
+    pub socket_receive_buffer_bytes: Option<u32>,
+    /// Largest request.
+    pub socket_request_max_bytes: u32,
+    /// Connections that may wait to be accepted.
+    pub socket_listen_backlog_size: u32,
+    /// Requests that may wait to be processed.
+    pub queued_max_requests: u32,
+    /// Memory for requests being received and processed. Never less than the largest request.
+    pub request_memory_bytes: u64,
+    /// Connections in total.
+    pub max_connections: u32,
+    /// Connections of one address.
+    pub max_connections_per_ip: u32,
+    /// Connections of single hosts or addresses.
+    pub max_connections_per_ip_overrides: Vec<(String, u32)>,
+    /// New connections a second.
+    pub max_connection_creation_rate: u32,
+    /// How long a connection may be idle; `None`: for ever.
+    pub connections_max_idle_ms: Option<u64>,
+    /// Largest answer to a fetch.
+    pub fetch_max_bytes: u32,
+    /// Incremental fetch sessions that are remembered.
+    pub max_incremental_fetch_session_cache_slots: u32,
+    /// Partitions in one DescribeTopicPartitions answer.
+    pub max_request_partition_size_limit: u32,
+    /// How long a request to another node may take.
+    pub request_timeout_ms: u64,
+}
+
+/// Chores of the logs of partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
+pub struct LogManagerConfig {
+    pub retention_check_interval_ms: u64,
+    pub flush_scheduler_interval_ms: u64,
+    pub flush_offset_checkpoint_interval_ms: u64,
+    pub flush_start_offset_checkpoint_interval_ms: u64,
+    pub initial_task_delay_ms: u64,
+    pub num_recovery_threads_per_data_dir: u32,
+    pub producer_id_expiration_ms: u64,
+    pub producer_id_expiration_check_interval_ms: u64,
+}
+
+/// The metadata log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
+pub struct MetadataLogConfig {
+    pub dir: PathBuf,
+    pub segment_bytes: u32,
+    pub segment_ms: u64,
+    pub max_record_bytes_between_snapshots: u64,
+    /// `None`: age alone makes no snapshot.
+    pub max_snapshot_interval_ms: Option<u64>,
+    /// -1: no bound.
+    pub max_retention_bytes: i64,
+    /// -1: no bound.
+    pub max_retention_ms: i64,
+    /// `None`: no no-op records.
+    pub max_idle_interval_ms: Option<u64>,
+}
+
+/// The creation and deletion of topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
+pub struct TopicsConfig {
+    pub num_partitions: u32,
+    pub default_replication_factor: i16,
+    pub auto_create_topics_enable: bool,
+    pub delete_topic_enable: bool,
+}
+
+/// Classic groups and committed offsets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
+pub struct GroupsConfig {
+    pub initial_rebalance_delay_ms: u32,
+    pub min_session_timeout_ms: u32,
+    pub max_session_timeout_ms: u32,
+    pub max_size: u32,
+    pub offset_metadata_max_bytes: u32,
+    pub offsets_commit_timeout_ms: u64,
+    pub offsets_load_buffer_size: u32,
+    /// `offsets.retention.minutes`.
+    pub offsets_retention_ms: u64,
+    pub offsets_retention_check_interval_ms: u64,
+    pub offsets_topic_num_partitions: u32,
+    pub offsets_topic_replication_factor: i16,
+    pub offsets_topic_segment_bytes: u32,
+    /// 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
+    pub offsets_topic_compression_codec: i8,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The properties of a node in force, typed.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Everything by name, for DescribeConfigs and for what topics and groups take from the node.
+    pub configs: BrokerConfigs,
+    /// The node's id.
+    pub node_id: i32,
+    /// Where the broker stands.
+    pub rack: Option<String>,
+    /// Where the node listens. At least one of them serves the broker.
+    pub listeners: Vec<Listener>,
+    /// Name of the listener that brokers use among themselves.
+    pub inter_broker_listener_name: String,
+    /// The voters of a quorum with fixed members: this node, or nobody.
+    pub quorum_voters: Vec<Voter>,
+    /// Where the logs of partitions are. At least one.
+    pub log_dirs: Vec<PathBuf>,
+    /// The metadata log.
+    pub metadata_log: MetadataLogConfig,
+    /// Sockets, connections and requests.
+    pub network: NetworkConfig,
+    /// Chores of the logs of partitions.
+    pub log: LogManagerConfig,
+    /// The creation and deletion of topics.
+    pub topics: TopicsConfig,
+    /// Classic groups and committed offsets.
+    pub groups: GroupsConfig,
+    /// Where metrics and health are served; `None`: nowhere.
+    pub admin_listener: Option<HostPort>,
+    /// Form of log lines.
+    pub log_format: LogFormat,
+    /// What is odd but harmless, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl ServerConfig {
+    /// What a node is with this file and these overrides.
+    pub fn from_properties(mut file: Properties) -> Result<ServerConfig, BadProperty> {
+        defaults::fill(&mut file)?;
+        let configs = BrokerConfigs::new(file.clone()).map_err(|error| bad_property(&file, error))?;
+        supported::check(&configs)?;
+        ServerConfig::from_configs(configs)
+    }
+
+    /// The same node with other dynamic properties: for all brokers, and for this one.
+    pub fn with_dynamic(
+        &self,
+        cluster: &Properties,
+        broker: &Properties,
+    ) -> Result<ServerConfig, BadProperty> {
+        ServerConfig::from_configs(self.configs.with_dynamic(cluster, broker))
+    }
+
+    fn from_configs(c: BrokerConfigs) -> Result<ServerConfig, BadProperty> {
+        for check in [check_node, check_groups] {
+            check(&c).map_err(|broken| bad(&c, &broken.name, broken.text))?;
+        }
+        let listeners = listeners::parse(&c)?;
+        let inter_broker_listener_name = listeners::inter_broker(&c, &listeners)?;
+        let log_dirs = log_dirs(&c);
+        Ok(ServerConfig {
+            node_id: node_id(&c)?,
+            rack: c.text("broker.rack").map(str::to_owned),
+            quorum_voters: quorum_voters(&c)?,
+            metadata_log: metadata_log(&c, &log_dirs),
+            network: network(&c)?,
+            log: log_manager(&c),
+            topics: topics(&c),
+            groups: groups(&c),
+            admin_listener: c.text("admin.listener").and_then(HostPort::parse),
+            log_format: if c.text("millstream.log.format") == Some("json") {
+                LogFormat::Json
+            } else {
+                LogFormat::Text
+            },
+            warnings: warnings(c.file()),
+            listeners,
+            inter_broker_listener_name,
+            log_dirs,
+            configs: c,
+        })
+    }
+}
+
+/// The refusal of the value that `name` has in the file or by default.
+fn bad(c: &BrokerConfigs, name: &str, reason: impl Into<String>) -> BadProperty {
+    let secret = matches!(broker_type(name), None | Some(Type::Password));
+    let value = match c.originals().get(name) {
+        Some(_) if secret => "[hidden]".to_owned(),
+        Some(text) => text.to_owned(),
+        None => c.get(name).map(|value| value.text()).unwrap_or_default(),
+    };
+    BadProperty { name: name.to_owned(), value, reason: reason.into() }
+}
+
+fn bad_property(file: &Properties, error: PropertyError) -> BadProperty {
+    let value = |name: &str| file.get(name).unwrap_or_default().to_owned();
+    match error {
+        PropertyError::InvalidValue { name, value, reason } => BadProperty { name, value, reason },
+        PropertyError::InvalidList { name, reason } => {
+            BadProperty { value: value(&name), reason: format!("the list {reason}"), name }
+        }
+        PropertyError::Missing { name } => BadProperty {
+            name,
+            value: String::new(),
+            reason: "required, and has no default value".to_owned(),
+        },
+        other @ (PropertyError::Syntax { .. } | PropertyError::Override { .. }) => {
+            BadProperty { name: String::new(), value: String::new(), reason: other.to_string() }
+        }
+    }
+}
+
+fn warnings(file: &Properties) -> Vec<String> {
+    let known = |name: &str| BROKER.get(name).is_some();
+    // The value stays out: what nobody defined may be a secret.
+    let unknown = file.iter().filter(|(name, _)| !known(name));
+    unknown.map(|(name, _)| format!("unknown property {name} has no effect")).collect()
+}
+
+fn node_id(c: &BrokerConfigs) -> Result<i32, BadProperty> {
+    if c.int("node.id") != c.int("broker.id") {
+        return Err(bad(c, "broker.id", format!("differs from node.id={}", c.int("node.id"))));
+    }
+    i32::try_from(c.int("node.id")).map_err(|_| bad(c, "node.id", "not a 32-bit number"))
+}
+
+fn log_dirs(c: &BrokerConfigs) -> Vec<PathBuf> {
+    let dirs = c.list("log.dirs");
+    let dirs = if dirs.is_empty() { c.list("log.dir") } else { dirs };
+    dirs.iter().map(PathBuf::from).collect()
+}
+
+fn quorum_voters(c: &BrokerConfigs) -> Result<Vec<Voter>, BadProperty> {
+    let name = "controller.quorum.voters";
+    let voters: Vec<Voter> = c.list(name).iter().filter_map(|entry| Voter::parse(entry)).collect();
+    match voters.as_slice() {
+        [] => Ok(voters),
+        [voter] if i64::from(voter.id) == c.int("node.id") => Ok(voters),
+        [_] => Err(bad(c, name, format!("must contain node.id={}", c.int("node.id")))),
+        _ => Err(bad(c, name, "this version of millstream has quorums of one node only")),
+    }
+}
+
+fn metadata_log(c: &BrokerConfigs, log_dirs: &[PathBuf]) -> MetadataLogConfig {
+    let dir = c.text("metadata.log.dir").map(PathBuf::from);
+    MetadataLogConfig {
+        dir: dir.or_else(|| log_dirs.first().cloned()).unwrap_or_default(),
+        segment_bytes: count(c, "metadata.log.segment.bytes"),
+        segment_ms: amount(c, "metadata.log.segment.ms"),
+        max_record_bytes_between_snapshots: amount(c, "metadata.log.max.record.bytes.between.snapshots"),
+        max_snapshot_interval_ms: positive(c, "metadata.log.max.snapshot.interval.ms"),
+        max_retention_bytes: c.int("metadata.max.retention.bytes"),
+        max_retention_ms: c.int("metadata.max.retention.ms"),
+        max_idle_interval_ms: positive(c, "metadata.max.idle.interval.ms"),
+    }
+}
+
+fn network(c: &BrokerConfigs) -> Result<NetworkConfig, BadProperty> {
+    let overrides_name = "max.connections.per.ip.overrides";
+    let overrides = parse_per_ip_overrides(c.text(overrides_name).unwrap_or_default());
+    let request_max_bytes = count(c, "socket.request.max.bytes");
+    let queued = positive(c, "queued.max.request.bytes");
+    Ok(NetworkConfig {
+        socket_send_buffer_bytes: buffer_size(c, "socket.send.buffer.bytes"),
+        socket_receive_buffer_bytes: buffer_size(c, "socket.receive.buffer.bytes"),
+        socket_request_max_bytes: request_max_bytes,
+        socket_listen_backlog_size: count(c, "socket.listen.backlog.size"),
+        queued_max_requests: count(c, "queued.max.requests"),
+        request_memory_bytes: queued
+            .unwrap_or_else(|| amount(c, "millstream.request.memory.bytes"))
+            .max(u64::from(request_max_bytes)),
+        max_connections: count(c, "max.connections"),
+        max_connections_per_ip: count(c, "max.connections.per.ip"),
+        max_connections_per_ip_overrides: overrides.map_err(|reason| bad(c, overrides_name, reason))?,
+        max_connection_creation_rate: count(c, "max.connection.creation.rate"),
+        connections_max_idle_ms: u64::try_from(c.int("connections.max.idle.ms")).ok(),
+        fetch_max_bytes: count(c, "fetch.max.bytes"),
+        max_incremental_fetch_session_cache_slots: count(c, "max.incremental.fetch.session.cache.slots"),
+        max_request_partition_size_limit: count(c, "max.request.partition.size.limit"),
+        request_timeout_ms: amount(c, "request.timeout.ms"),
+    })
+}
+
+fn log_manager(c: &BrokerConfigs) -> LogManagerConfig {
+    LogManagerConfig {
+        retention_check_interval_ms: amount(c, "log.retention.check.interval.ms"),
+        flush_scheduler_interval_ms: amount(c, "log.flush.scheduler.interval.ms"),
+        flush_offset_checkpoint_interval_ms: amount(c, "log.flush.offset.checkpoint.interval.ms"),
+        flush_start_offset_checkpoint_interval_ms: amount(c, "log.flush.start.offset.checkpoint.interval.ms"),
+        initial_task_delay_ms: amount(c, "log.initial.task.delay.ms"),
+        num_recovery_threads_per_data_dir: count(c, "num.recovery.threads.per.data.dir"),
+        producer_id_expiration_ms: amount(c, "producer.id.expiration.ms"),
+        producer_id_expiration_check_interval_ms: amount(c, "producer.id.expiration.check.interval.ms"),
+    }
+}
+
+fn topics(c: &BrokerConfigs) -> TopicsConfig {
+    TopicsConfig {
+        num_partitions: count(c, "num.partitions"),
+        default_replication_factor: i16::try_from(c.int("default.replication.factor")).unwrap_or(i16::MAX),
+        auto_create_topics_enable: c.flag("auto.create.topics.enable"),
+        delete_topic_enable: c.flag("delete.topic.enable"),
+    }
+}
+
+fn groups(c: &BrokerConfigs) -> GroupsConfig {
+    GroupsConfig {
+        initial_rebalance_delay_ms: count(c, "group.initial.rebalance.delay.ms"),
+        min_session_timeout_ms: count(c, "group.min.session.timeout.ms"),
+        max_session_timeout_ms: count(c, "group.max.session.timeout.ms"),
+        max_size: count(c, "group.max.size"),
+        offset_metadata_max_bytes: count(c, "offset.metadata.max.bytes"),
+        offsets_commit_timeout_ms: amount(c, "offsets.commit.timeout.ms"),
+        offsets_load_buffer_size: count(c, "offsets.load.buffer.size"),
+        offsets_retention_ms: amount(c, "offsets.retention.minutes") * 60_000,
+        offsets_retention_check_interval_ms: amount(c, "offsets.retention.check.interval.ms"),
+        offsets_topic_num_partitions: count(c, "offsets.topic.num.partitions"),
+        offsets_topic_replication_factor: i16::try_from(c.int("offsets.topic.replication.factor"))
+            .unwrap_or(1),
+        offsets_topic_segment_bytes: count(c, "offsets.topic.segment.bytes"),
+        offsets_topic_compression_codec: i8::try_from(c.int("offsets.topic.compression.codec"))
+            .unwrap_or_default(),
+    }
+}
+
+/// A number that is not negative by its validator or its sense.
+fn count(c: &BrokerConfigs, name: &str) -> u32 {
+    u32::try_from(c.int(name).max(0)).unwrap_or(u32::MAX)
+}
+
+/// A time or large size that is not negative by its validator or its sense.
+fn amount(c: &BrokerConfigs, name: &str) -> u64 {
+    c.int(name).max(0).unsigned_abs()
+}
+
+/// A number of which 0 and below mean none.
+fn positive(c: &BrokerConfigs, name: &str) -> Option<u64> {
+    Some(amount(c, name)).filter(|value| *value > 0)
+}
+
+/// -1 leaves the size of a socket buffer to the operating system.
+fn buffer_size(c: &BrokerConfigs, name: &str) -> Option<u32> {
+    u32::try_from(c.int(name)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(file: &[(&str, &str)]) -> Result<ServerConfig, String> {
+        ServerConfig::from_properties(file.iter().copied().collect()).map_err(|e| e.to_string())
+    }
+
+    #[track_caller]
+    fn refused(file: &[(&str, &str)], expect: &str) {
+        assert_eq!(server(file).map(|_| ()), Err(expect.to_owned()));
+    }
+
+    #[test]
+    fn a_node_that_nobody_configured() {
+        let c = server(&[]).expect("starts");
+        assert_eq!(c.node_id, 1);
+        assert_eq!(c.log_dirs, [PathBuf::from("./millstream-data")]);
+        assert_eq!(c.metadata_log.dir, PathBuf::from("./millstream-data"));
+        let listeners: Vec<String> = c.listeners.iter().map(|l| l.endpoint.to_string()).collect();
+        assert_eq!(listeners, ["PLAINTEXT://127.0.0.1:9092"]);
+        assert_eq!((c.listeners[0].advertised.clone(), c.listeners[0].controller), (None, false));
+        assert_eq!(c.inter_broker_listener_name, "PLAINTEXT");
+        assert_eq!(c.admin_listener.map(|a| a.to_string()).as_deref(), Some("127.0.0.1:9644"));
+        assert_eq!(c.groups.offsets_topic_replication_factor, 1);
+        assert_eq!(c.network.request_memory_bytes, 268_435_456);
+        assert_eq!(c.network.connections_max_idle_ms, Some(600_000));
+        assert_eq!(c.log_format, LogFormat::Text);
+        assert!(c.warnings.is_empty());
+    }
+
+    #[test]
+    fn what_is_set_counts() {
+        let c = server(&[
+            ("broker.id", "3"),
+            ("log.dirs", "/a, /b"),
+            ("metadata.log.dir", "/m"),
+            ("admin.listener", ""),
+            ("millstream.log.format", "json"),
+            ("queued.max.request.bytes", "500000000"),
+            ("socket.send.buffer.bytes", "-1"),
+            ("connections.max.idle.ms", "-1"),
+            ("controller.quorum.voters", "3@h:9093"),
+            ("speed", "fast"),
+        ])
+        .expect("starts");
+        assert_eq!((c.node_id, c.log_dirs.len(), c.metadata_log.dir), (3, 2, PathBuf::from("/m")));
+        assert_eq!((c.admin_listener, c.log_format), (None, LogFormat::Json));
+        assert_eq!((c.network.request_memory_bytes, c.network.socket_send_buffer_bytes), (500_000_000, None));
+        assert_eq!(c.network.connections_max_idle_ms, None);
+        assert_eq!(c.quorum_voters[0].id, 3);
+        assert_eq!(c.warnings, ["unknown property speed has no effect"]);
+    }
+
+    #[test]
+    fn bad_properties_are_named_with_their_value() {
+        refused(&[("num.partitions", "x")], "num.partitions=x: Not a number of type INT");
+        refused(&[("num.partitions", "0")], "num.partitions=0: Value must be at least 1");
+        refused(
+            &[("log.dirs", "")],
+            "log.dirs=: the list must not be empty. Valid values include: any non-empty value",
+        );
+        refused(&[("log.roll.ms", "0")], "log.roll.ms=0: log.roll.ms must be greater than or equal to 1");
+        refused(&[("node.id", "1"), ("broker.id", "2")], "broker.id=2: differs from node.id=1");
+        refused(&[("admin.listener", "9644")], "admin.listener=9644: not of the form `{host}:{port}`");
+        refused(
+            &[("controller.quorum.voters", "1@a:1,2@b:1")],
+            "controller.quorum.voters=1@a:1,2@b:1: this version of millstream has quorums of one node only",
+        );
+        refused(
+            &[("controller.quorum.voters", "2@a:1")],
+            "controller.quorum.voters=2@a:1: must contain node.id=1",
+        );
+        refused(
+            &[("controller.quorum.voters", "a:1")],
+            "controller.quorum.voters=[a:1]: \"a:1\" is not of the form `{id}@{host}:{port}`.",
+        );
+    }
+
+    #[test]
+    fn dynamic_properties_change_what_is_in_force() {
+        let c = server(&[]).expect("starts");
+        let cluster = [("max.connections", "5")].into_iter().collect();
+        let c = c.with_dynamic(&cluster, &Properties::default()).expect("valid");
+        assert_eq!(c.network.max_connections, 5);
+    }
+}
