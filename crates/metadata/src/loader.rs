@@ -73,3 +73,91 @@ impl MetadataLoader {
         self.before_transaction = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::Uuid;
+    use protocol::messages::{
+        AbortTransactionRecord, BeginTransactionRecord, EndTransactionRecord, TopicRecord,
+    };
+
+    use super::*;
+
+    fn begin() -> MetadataRecord<'static> {
+        MetadataRecord::BeginTransaction(BeginTransactionRecord::default())
+    }
+
+    fn end() -> MetadataRecord<'static> {
+        MetadataRecord::EndTransaction(EndTransactionRecord::default())
+    }
+
+    fn abort() -> MetadataRecord<'static> {
+        MetadataRecord::AbortTransaction(AbortTransactionRecord::default())
+    }
+
+    fn topic(name: &str) -> MetadataRecord<'static> {
+        let topic_id = Uuid::from_random(name.len() as u128);
+        MetadataRecord::Topic(TopicRecord {
+            name: name.to_owned().into(),
+            topic_id,
+            ..TopicRecord::default()
+        })
+    }
+
+    fn check(records: &[MetadataRecord<'_>], expect: &[&str]) -> MetadataLoader {
+        let mut loader = MetadataLoader::default();
+        for (record, offset) in records.iter().zip(0..) {
+            loader.replay(Offset(offset), record).unwrap();
+        }
+        let (image, delta) = loader.publish();
+        assert_eq!(image.topics_from("").map(|topic| &*topic.name).collect::<Vec<_>>(), expect);
+        assert_eq!(delta.topics_created.len(), expect.len());
+        loader
+    }
+
+    #[test]
+    fn transactions_are_seen_whole_or_not_at_all() {
+        check(&[topic("a"), begin(), topic("bb")], &["a"]);
+        check(&[topic("a"), begin(), topic("bb"), end()], &["a", "bb"]);
+        check(&[topic("a"), begin(), topic("bb"), abort()], &["a"]);
+        let loader =
+            check(&[begin(), topic("a"), abort(), begin(), topic("a"), end(), topic("bb")], &["a", "bb"]);
+        assert_eq!(loader.image().last_offset(), Some(Offset(6)));
+        let loader = check(&[topic("a"), begin(), abort()], &["a"]);
+        assert_eq!(loader.image().last_offset(), Some(Offset(2)));
+        assert!(!loader.in_transaction());
+    }
+
+    #[test]
+    fn what_cannot_follow_is_an_error_and_changes_nothing() {
+        for (before, refused) in [
+            (vec![], end()),
+            (vec![], abort()),
+            (vec![begin()], begin()),
+            (vec![topic("a")], topic("a")),
+            (vec![begin(), topic("a")], topic("a")),
+        ] {
+            let mut loader = MetadataLoader::default();
+            for record in &before {
+                loader.replay(Offset(0), record).unwrap();
+            }
+            let (image, open) = (loader.image().clone(), loader.in_transaction());
+            assert!(loader.replay(Offset(1), &refused).is_err());
+            assert_eq!((loader.image(), loader.in_transaction()), (&image, open));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_says_what_is_different() {
+        let mut loader = check(&[topic("a"), topic("bb")], &["a", "bb"]);
+        let mut snapshot = ClusterImage::default();
+        snapshot.replay(Offset(0), &topic("a")).unwrap();
+        snapshot.replay(Offset(0), &topic("ccc")).unwrap();
+        loader.load_snapshot(snapshot.at_offset(Offset(9)));
+        let (image, delta) = loader.publish();
+        assert_eq!(image.last_offset(), Some(Offset(9)));
+        assert_eq!(delta.topic_names().keys().copied().collect::<Vec<_>>(), ["bb", "ccc"]);
+        assert_eq!((delta.topics_created.len(), delta.topics_deleted.len()), (1, 1));
+        assert!(loader.publish().1.is_empty());
+    }
+}

@@ -335,3 +335,177 @@ fn not_a_list(resource: &ConfigResource, name: &str, operation: Operation, known
         _ => format!("Can't {loud} to key {name} because its type is not LIST."),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::{alter_configs_request, incremental_alter_configs_request};
+
+    use super::super::testing::{World, topic};
+    use super::*;
+
+    const TOPIC: i8 = 2;
+    const BROKER: i8 = 4;
+    const GROUP: i8 = 32;
+
+    type Op<'a> = (&'a str, i8, Option<&'a str>);
+    type Answer = (i16, Option<String>);
+
+    fn incremental(
+        world: &mut World,
+        resources: &[(i8, &str, &[Op<'_>])],
+        validate_only: bool,
+    ) -> Vec<Answer> {
+        let config = |(name, operation, value): &Op<'_>| AlterableConfig {
+            name: text(name),
+            config_operation: *operation,
+            value: value.map(text),
+            ..AlterableConfig::default()
+        };
+        let resource = |(resource_type, name, ops): &(i8, &str, &[Op<'_>])| {
+            incremental_alter_configs_request::AlterConfigsResource {
+                resource_type: *resource_type,
+                resource_name: text(name),
+                configs: ops.iter().map(config).collect(),
+                ..Default::default()
+            }
+        };
+        let request = IncrementalAlterConfigsRequest {
+            resources: resources.iter().map(resource).collect(),
+            validate_only,
+            ..IncrementalAlterConfigsRequest::default()
+        };
+        let outcome = world.controller.incremental_alter_configs(world.image(), &request, BrokerId(1));
+        let reply = world.commit(outcome);
+        reply.responses.into_iter().map(|r| (r.error_code, r.error_message.map(Into::into))).collect()
+    }
+
+    fn value(world: &World, name: &str) -> Option<String> {
+        world.image().config(&ConfigResource::topic("t"), name).map(|value| value.to_string())
+    }
+
+    fn world() -> World {
+        let mut world = World::of(1);
+        world.create(vec![topic("t", 1, 1, &[])]);
+        world
+    }
+
+    #[test]
+    fn operations_set_delete_append_and_subtract() {
+        let mut world = world();
+        let mut check = |op: Op<'_>, expect: Option<&str>| {
+            assert_eq!(incremental(&mut world, &[(TOPIC, "t", &[op])], false), [(0, None)], "{op:?}");
+            assert_eq!(value(&world, op.0).as_deref(), expect, "{op:?}");
+        };
+        check(("retention.ms", 0, Some("5")), Some("5"));
+        check(("retention.ms", 1, None), None);
+        check(("retention.ms", 1, None), None);
+        check(("cleanup.policy", 2, Some("compact")), Some("delete,compact"));
+        check(("cleanup.policy", 2, Some("compact,delete")), Some("delete,compact"));
+        check(("cleanup.policy", 3, Some("delete,other")), Some("compact"));
+        check(("cleanup.policy", 3, Some("compact")), Some(""));
+        assert!(world.image().topic_configs("t").is_some());
+    }
+
+    #[test]
+    fn unchanged_values_are_written_for_brokers_only() {
+        let mut world = world();
+        let set: &[Op<'_>] = &[("retention.ms", 0, Some("5"))];
+        let resources: &[(i8, &str, &[Op<'_>])] = &[(TOPIC, "t", set), (BROKER, "1", set), (BROKER, "", set)];
+        let before = world.next_offset;
+        incremental(&mut world, resources, false);
+        assert_eq!(world.next_offset - before, 3);
+        incremental(&mut world, resources, false);
+        assert_eq!(world.next_offset - before, 5);
+        incremental(&mut world, &[(TOPIC, "t", &[("retention.ms", 0, Some("6"))])], true);
+        assert_eq!(world.next_offset - before, 5, "only validated");
+    }
+
+    #[test]
+    fn what_kafka_refuses_is_refused_with_its_words() {
+        let mut world = world();
+        let set: Op<'_> = ("retention.ms", 0, Some("5"));
+        let cases: &[(i8, &str, &[Op<'_>], i16, &str)] = &[
+            (
+                TOPIC,
+                "t",
+                &[("retention.ms", 2, Some("5"))],
+                40,
+                "Can't APPEND to key retention.ms because its type is not LIST.",
+            ),
+            (
+                TOPIC,
+                "t",
+                &[("no", 3, Some("5"))],
+                40,
+                "Can't SUBTRACT to key no because its type is not LIST.",
+            ),
+            (TOPIC, "t", &[("no", 0, Some("5"))], 40, "Unknown topic config name: no"),
+            (TOPIC, "t", &[set, set], 42, "Error due to duplicate config keys"),
+            (
+                TOPIC,
+                "t",
+                &[("retention.ms", 0, None), ("segment.ms", 2, None)],
+                42,
+                "Null value not supported for : retention.ms, segment.ms",
+            ),
+            (TOPIC, "t", &[("retention.ms", 9, Some("5"))], 42, "Unknown operations type 9"),
+            (TOPIC, "nope", &[set], 3, "The topic 'nope' does not exist."),
+            (TOPIC, "", &[set], 42, "Default topic resources are not allowed."),
+            (
+                TOPIC,
+                "a b",
+                &[set],
+                17,
+                "Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, \
+                 '.', '_' and '-'",
+            ),
+            (GROUP, "", &[set], 42, "Default group resources are not allowed."),
+            (16, "", &[set], 42, "Subscription name can't be empty"),
+            (0, "x", &[set], 42, "Unknown resource type 0"),
+            (8, "1", &[set], 42, "Unknown resource type 8"),
+            (BROKER, "abc", &[set], 42, "Node id must be an integer, but it is: abc"),
+            (BROKER, "7", &[set], 42, "Unexpected broker id, expected 1, but received 7"),
+            (
+                BROKER,
+                "1",
+                &[("retention.ms", 2, Some("1"))],
+                40,
+                "Config value append is not allowed for config key: retention.ms",
+            ),
+            (BROKER, "1", &[("foo", 2, Some("1"))], 40, "Unknown config name: foo"),
+        ];
+        let before = world.next_offset;
+        for (resource_type, name, ops, code, message) in cases {
+            let answers = incremental(&mut world, &[(*resource_type, name, ops)], false);
+            assert_eq!(answers, [(*code, Some((*message).to_owned()))]);
+        }
+        let twice = incremental(&mut world, &[(TOPIC, "t", &[set]), (TOPIC, "t", &[set])], false);
+        let once = (42, Some("Each resource must appear at most once.".to_owned()));
+        assert_eq!(twice, [once.clone(), once]);
+        assert_eq!(world.next_offset, before);
+    }
+
+    #[test]
+    fn legacy_alteration_takes_away_what_it_does_not_name() {
+        let mut world = world();
+        incremental(&mut world, &[(TOPIC, "t", &[("retention.ms", 0, Some("5"))])], false);
+        let config = alter_configs_request::AlterableConfig {
+            name: "cleanup.policy".into(),
+            value: Some("compact".into()),
+            ..Default::default()
+        };
+        let request = AlterConfigsRequest {
+            resources: vec![alter_configs_request::AlterConfigsResource {
+                resource_type: TOPIC,
+                resource_name: "t".into(),
+                configs: vec![config],
+                ..Default::default()
+            }],
+            ..AlterConfigsRequest::default()
+        };
+        let outcome = world.controller.alter_configs(world.image(), &request, BrokerId(1));
+        assert_eq!(world.commit(outcome).responses[0].error_code, 0);
+        assert_eq!(value(&world, "retention.ms"), None);
+        assert_eq!(value(&world, "cleanup.policy").as_deref(), Some("compact"));
+    }
+}

@@ -36,3 +36,39 @@ pub fn activation_records(loader: &MetadataLoader) -> Vec<MetadataRecord<'static
     }
     records
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::Offset;
+
+    use super::*;
+
+    fn replay(loader: &mut MetadataLoader, from: i64, records: &[MetadataRecord<'_>]) {
+        for (record, offset) in records.iter().zip(from..) {
+            loader.replay(Offset(offset), record).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_new_cluster_is_finalized_and_an_old_one_left_alone() {
+        let mut loader = MetadataLoader::default();
+        let records = activation_records(&loader);
+        replay(&mut loader, 0, &records);
+        assert_eq!(loader.image().metadata_version(), MetadataVersion::LATEST);
+        assert!(loader.image().features().is_empty());
+        assert_eq!(activation_records(&loader), []);
+    }
+
+    #[test]
+    fn a_bootstrap_that_was_cut_off_is_aborted_and_done_again() {
+        let mut loader = MetadataLoader::default();
+        let records = activation_records(&loader);
+        replay(&mut loader, 0, &records[..2]);
+        let again = activation_records(&loader);
+        let kinds: Vec<i16> = again.iter().map(MetadataRecord::api_key).collect();
+        assert_eq!(kinds, [25, 23, 12, 24]);
+        replay(&mut loader, 2, &again);
+        assert_eq!(loader.image().metadata_version(), MetadataVersion::LATEST);
+        assert_eq!(loader.image().last_offset(), Some(Offset(5)));
+    }
+}

@@ -193,3 +193,125 @@ fn check_features(image: &ClusterImage, request: &BrokerRegistrationRequest<'_>)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::{FeatureLevelRecord, PartitionRecord, TopicRecord};
+
+    use super::super::testing::{World, registration, topic};
+    use super::*;
+
+    fn refused(world: &World, request: &BrokerRegistrationRequest<'_>) -> i16 {
+        let outcome = world.controller.register_broker(world.image(), request, world.next_offset);
+        assert!(outcome.records.is_empty());
+        outcome.reply.error_code
+    }
+
+    #[test]
+    fn a_restart_is_a_new_leader_epoch() {
+        let mut world = World::of(1);
+        world.create(vec![topic("t", 2, 1, &[])]);
+        let epoch_of = |world: &World| world.image().partition("t", 1).unwrap().leader_epoch.get();
+        assert_eq!(epoch_of(&world), 0);
+
+        let next = world.controller.register_broker(world.image(), &registration(1, 555), world.next_offset);
+        let offset = world.next_offset;
+        assert_eq!(world.commit(next).broker_epoch, offset);
+        assert!(world.image().broker(BrokerId(1)).unwrap().fenced);
+        assert_eq!(world.image().partition("t", 1).unwrap().leader, None);
+        assert_eq!(world.image().partition("t", 1).unwrap().isr, [BrokerId(1)], "the last stays in the ISR");
+
+        let unfence = world.controller.unfence_broker(world.image(), BrokerId(1), offset);
+        world.commit(unfence).unwrap();
+        assert!(world.image().is_active(BrokerId(1)));
+        assert_eq!(world.image().partition("t", 1).unwrap().leader, Some(BrokerId(1)));
+        assert_eq!(epoch_of(&world), 2);
+    }
+
+    #[test]
+    fn the_same_incarnation_keeps_its_epoch_and_what_it_leads() {
+        let mut world = World::empty();
+        let epoch = world.start_broker(1, 7);
+        world.create(vec![topic("t", 1, 1, &[])]);
+        let again = world.controller.register_broker(world.image(), &registration(1, 7), world.next_offset);
+        assert_eq!(again.records.len(), 1);
+        assert_eq!(world.commit(again).broker_epoch, epoch);
+        assert!(world.image().is_active(BrokerId(1)));
+        let unfence = world.controller.unfence_broker(world.image(), BrokerId(1), epoch);
+        assert!(unfence.records.is_empty(), "it is not fenced");
+    }
+
+    #[test]
+    fn another_replica_of_the_isr_leads_when_one_is_fenced() {
+        let mut world = World::of(2);
+        world.create(vec![topic("t", 1, 2, &[])]);
+        let leader = world.image().partition("t", 0).unwrap().leader.unwrap();
+        let epoch = world.image().broker(leader).unwrap().epoch;
+        let fence = world.controller.fence_broker(world.image(), leader, epoch);
+        world.commit(fence).unwrap();
+        let partition = world.image().partition("t", 0).unwrap();
+        let other = BrokerId(3 - leader.get());
+        assert_eq!((partition.leader, &partition.isr[..]), (Some(other), &[other][..]));
+        assert_eq!((partition.leader_epoch.get(), partition.partition_epoch), (1, 1));
+    }
+
+    #[test]
+    fn partitions_that_kafka_left_with_an_elr_are_led_again() {
+        let mut world = World::empty();
+        let topic_id = Uuid::from_random(5);
+        world.append(vec![MetadataRecord::Topic(TopicRecord {
+            name: "t".into(),
+            topic_id,
+            ..TopicRecord::default()
+        })]);
+        for (partition_id, elr, last_known) in
+            [(0, vec![1], vec![1]), (1, vec![], vec![1]), (2, vec![9], vec![1])]
+        {
+            world.append(vec![MetadataRecord::Partition(PartitionRecord {
+                partition_id,
+                topic_id,
+                replicas: vec![1, 9],
+                leader: -1,
+                eligible_leader_replicas: Some(elr),
+                last_known_elr: Some(last_known),
+                ..PartitionRecord::default()
+            })]);
+        }
+        world.start_broker(1, 7);
+        let led = |partition| {
+            let partition = world.image().partition("t", partition).unwrap();
+            (partition.leader, partition.isr.clone(), partition.recovering)
+        };
+        assert_eq!(led(0), (Some(BrokerId(1)), vec![BrokerId(1)], false));
+        assert_eq!(led(1), (Some(BrokerId(1)), vec![BrokerId(1)], true));
+        assert_eq!(led(2), (None, vec![], false), "9 may know more");
+    }
+
+    #[test]
+    fn what_kafka_refuses_is_refused() {
+        let mut world = World::of(1);
+        let of = |change: fn(&mut BrokerRegistrationRequest<'static>)| {
+            let mut request = registration(2, 8);
+            change(&mut request);
+            request
+        };
+        let zero = Uuid::ZERO;
+        assert_eq!(refused(&world, &of(|r| r.cluster_id = "other".into())), 104);
+        assert_eq!(refused(&world, &of(|r| r.log_dirs.clear())), 119);
+        assert_eq!(
+            refused(&world, &BrokerRegistrationRequest { log_dirs: vec![zero], ..registration(2, 8) }),
+            119
+        );
+        assert_eq!(refused(&world, &of(|r| r.log_dirs.push(r.log_dirs[0]))), 119);
+        assert_eq!(refused(&world, &of(|r| r.log_dirs = registration(1, 0).log_dirs)), 119);
+        assert_eq!(refused(&world, &of(|r| r.features.clear())), 35);
+        world.append(vec![MetadataRecord::FeatureLevel(FeatureLevelRecord {
+            name: "group.version".into(),
+            feature_level: 1,
+            ..FeatureLevelRecord::default()
+        })]);
+        assert_eq!(refused(&world, &registration(2, 8)), 35);
+        let stale = world.controller.unfence_broker(world.image(), BrokerId(1), 0);
+        assert_eq!(stale.reply.unwrap_err().code, protocol::ErrorCode::StaleBrokerEpoch);
+    }
+}

@@ -117,3 +117,83 @@ fn additional_partitions(topic: &Topic, request: &CreatePartitionsTopic<'_>) -> 
         _ => Ok(additional),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::create_partitions_request::CreatePartitionsAssignment;
+
+    use super::super::testing::{World, topic};
+    use super::*;
+
+    fn increase(name: &str, count: i32, assignments: Option<&[&[i32]]>) -> CreatePartitionsTopic<'static> {
+        let assignment = |ids: &&[i32]| CreatePartitionsAssignment {
+            broker_ids: ids.to_vec(),
+            ..CreatePartitionsAssignment::default()
+        };
+        CreatePartitionsTopic {
+            name: name.to_owned().into(),
+            count,
+            assignments: assignments.map(|given| given.iter().map(assignment).collect()),
+            ..CreatePartitionsTopic::default()
+        }
+    }
+
+    fn ask(
+        world: &mut World,
+        topics: Vec<CreatePartitionsTopic<'_>>,
+        validate_only: bool,
+    ) -> Vec<(i16, Option<String>)> {
+        let request = CreatePartitionsRequest { topics, validate_only, ..Default::default() };
+        let outcome = world.controller.create_partitions(world.loader.image(), &request, &mut world.random);
+        let reply = world.commit(outcome);
+        reply.results.into_iter().map(|r| (r.error_code, r.error_message.map(Into::into))).collect()
+    }
+
+    #[test]
+    fn partitions_are_added_behind_those_there_are() {
+        let mut world = World::of(1);
+        world.create(vec![topic("t", 2, 1, &[])]);
+        assert_eq!(ask(&mut world, vec![increase("t", 5, None)], true), [(0, None)]);
+        assert_eq!(world.image().topic("t").unwrap().partitions.len(), 2, "only validated");
+        assert_eq!(ask(&mut world, vec![increase("t", 5, None)], false), [(0, None)]);
+        assert_eq!(ask(&mut world, vec![increase("t", 6, Some(&[&[1]]))], false), [(0, None)]);
+        let indexes: Vec<i32> = world.image().topic("t").unwrap().partitions.keys().copied().collect();
+        assert_eq!(indexes, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn what_kafka_refuses_is_refused_with_its_words() {
+        let mut world = World::of(2);
+        world.create(vec![topic("t", 2, 1, &[])]);
+        let decrease = "The topic t currently has 2 partition(s); 1 would not be an increase.";
+        for (request, code, message) in [
+            (increase("t", 2, None), 37, Some("Topic already has 2 partition(s).")),
+            (increase("t", 1, None), 37, Some(decrease)),
+            (increase("nope", 3, None), 3, None),
+            (
+                increase("t", 4, Some(&[&[1]])),
+                39,
+                Some("Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified."),
+            ),
+            (
+                increase("t", 3, Some(&[&[1, 2]])),
+                39,
+                Some(
+                    "The manual partition assignment includes a partition with 2 replica(s), but this is not \
+                     consistent with previous partitions, which have 1 replica(s).",
+                ),
+            ),
+            (
+                increase("t", 3, Some(&[&[7]])),
+                39,
+                Some("The manual partition assignment includes broker 7, but no such broker is registered."),
+            ),
+            (increase("t", i32::MAX, None), 44, Some("Unable to perform excessively large batch operation.")),
+        ] {
+            assert_eq!(ask(&mut world, vec![request], false), [(code, message.map(str::to_owned))]);
+        }
+        let twice = vec![increase("t", 3, None), increase("t", 4, None)];
+        assert_eq!(ask(&mut world, twice, false), [(42, Some("Duplicate topic name.".to_owned()))]);
+        assert_eq!(world.image().topic("t").unwrap().partitions.len(), 2);
+    }
+}

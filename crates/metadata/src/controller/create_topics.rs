@@ -86,6 +86,7 @@ impl<C: ConfigRules> Controller<C> {
         let result = CreatableTopicResult {
             name: text(&topic.name),
             topic_id,
+            error_message: None,
             num_partitions: partitions.len() as i32,
             replication_factor: partitions.first().map_or(-1, |partition| partition.replicas.len() as i16),
             configs: Some(self.configs.effective_topic_configs(image, &configs)),
@@ -265,4 +266,163 @@ fn topic_records(
             .map(|(partition, index)| replicas::partition_record(image, topic_id, index, partition)),
     );
     records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, topic};
+    use super::*;
+
+    fn refuse(world: &mut World, topic: CreatableTopic<'_>, code: i16, message: &str) {
+        assert_eq!(world.create(vec![topic]), [(code, Some(message.to_owned()))]);
+    }
+
+    fn assignments(given: &[(i32, &[i32])]) -> CreatableTopic<'static> {
+        let assignment = |(partition_index, ids): &(i32, &[i32])| CreatableReplicaAssignment {
+            partition_index: *partition_index,
+            broker_ids: ids.to_vec(),
+            ..CreatableReplicaAssignment::default()
+        };
+        CreatableTopic {
+            assignments: given.iter().map(assignment).collect(),
+            ..topic("assigned", -1, -1, &[])
+        }
+    }
+
+    #[test]
+    fn topics_are_created_with_what_was_asked_and_with_defaults() {
+        let mut world = World::of(1);
+        let configs = [("retention.ms", Some("5")), ("cleanup.policy", Some("compact"))];
+        let request = CreateTopicsRequest {
+            topics: vec![topic("given", 3, 1, &configs), topic("default", -1, -1, &[])],
+            ..CreateTopicsRequest::default()
+        };
+        let outcome = world.controller.create_topics(world.loader.image(), &request, &mut world.random);
+        let kinds: Vec<i16> = outcome.records.iter().map(MetadataRecord::api_key).collect();
+        assert_eq!(kinds, [2, 4, 4, 3, 3, 3, 2, 3], "topic, configurations, partitions");
+        let reply = world.commit(outcome);
+        let shape = |t: &CreatableTopicResult<'_>| (t.error_code, t.num_partitions, t.replication_factor);
+        assert_eq!(reply.topics.iter().map(shape).collect::<Vec<_>>(), [(0, 3, 1), (0, 1, 1)]);
+        assert_eq!(reply.topics[0].configs.as_ref().unwrap().len(), 2);
+        let made = world.image().topic("given").unwrap();
+        assert_eq!(made.id, reply.topics[0].topic_id);
+        assert_eq!(world.image().topic_configs("given").unwrap().len(), 2);
+        let partition = &made.partitions[&2];
+        assert_eq!((partition.leader, partition.leader_epoch.get()), (Some(BrokerId(1)), 0));
+        assert_eq!(partition.isr, [BrokerId(1)]);
+        assert_eq!(partition.directories, [Uuid(1001u128.to_be_bytes())], "its only directory is named");
+    }
+
+    #[test]
+    fn what_kafka_refuses_is_refused_with_its_words() {
+        let mut world = World::of(1);
+        assert_eq!(world.create(vec![topic("a.b_c", 1, 1, &[])]), [(0, None)]);
+        let few = "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be \
+                   reached because only 1 broker(s) are registered or some brokers have all their log directories \
+                   cordoned.";
+        let factor = "Replication factor must be larger than 0, or -1 to use the default value.";
+        let count = "Number of partitions was set to an invalid non-positive value.";
+        for (topic, code, message) in [
+            (topic("a.b_c", 1, 1, &[]), 36, "Topic 'a.b_c' already exists."),
+            (topic("a_b.c", 1, 1, &[]), 17, "Topic 'a_b.c' collides with existing topic: a.b_c"),
+            (topic("", 1, 1, &[]), 17, "Topic name is invalid: the empty string is not allowed"),
+            (
+                topic("__cluster_metadata", 1, 1, &[]),
+                42,
+                "Creation of internal topic __cluster_metadata is prohibited.",
+            ),
+            (topic("t", 1, 2, &[]), 38, few),
+            (topic("t", 1, 0, &[]), 38, factor),
+            (topic("t", 1, -2, &[]), 38, factor),
+            (topic("t", 0, 1, &[]), 37, count),
+            (topic("t", -5, 1, &[]), 37, count),
+            (topic("t", 10_001, 1, &[]), 44, "Excessively large number of partitions per request."),
+            (topic("t", i32::MAX, 1, &[]), 44, "Excessively large number of partitions per request."),
+            (topic("t", 10_000, 1, &[]), 44, "Unable to perform excessively large batch operation."),
+            (topic("t", 1, 1, &[("no.such", Some("1"))]), 40, "Unknown topic config name: no.such"),
+            (
+                topic("t", 1, 1, &[("retention.ms", None), ("a", None)]),
+                40,
+                "Null value not supported for topic configs: retention.ms,a",
+            ),
+            (
+                CreatableTopic { replication_factor: 1, ..assignments(&[(0, &[1])]) },
+                42,
+                "A manual partition assignment was specified, but replication factor was not set to -1.",
+            ),
+            (
+                CreatableTopic { num_partitions: 1, ..assignments(&[(0, &[1])]) },
+                42,
+                "A manual partition assignment was specified, but numPartitions was not set to -1.",
+            ),
+            (
+                assignments(&[(0, &[1]), (2, &[1])]),
+                39,
+                "partitions should be a consecutive 0-based integer sequence",
+            ),
+            (
+                assignments(&[(0, &[1]), (0, &[1])]),
+                39,
+                "Found multiple manual partition assignments for partition 0",
+            ),
+            (
+                assignments(&[(0, &[9])]),
+                39,
+                "The manual partition assignment includes broker 9, but no such broker is registered.",
+            ),
+            (
+                assignments(&[(0, &[1, 1])]),
+                39,
+                "The manual partition assignment includes the broker 1 more than once.",
+            ),
+            (assignments(&[(0, &[])]), 39, "The manual partition assignment includes an empty replica list."),
+        ] {
+            refuse(&mut world, topic, code, message);
+        }
+        assert_eq!(world.image().topics().len(), 1);
+    }
+
+    #[test]
+    fn one_refusal_hinders_no_other_topic_and_duplicates_are_answered_once() {
+        let mut world = World::of(1);
+        let twice = || topic("twice", 1, 1, &[]);
+        let results = world.create(vec![twice(), topic("good", 1, 1, &[]), topic("bad", 0, 1, &[]), twice()]);
+        let codes: Vec<i16> = results.iter().map(|(code, _)| *code).collect();
+        assert_eq!(codes, [0, 37, 42]);
+        assert_eq!(results[2].1.as_deref(), Some("Duplicate topic name."));
+        assert_eq!(world.image().topics().len(), 1);
+    }
+
+    #[test]
+    fn validate_only_changes_nothing() {
+        let mut world = World::of(1);
+        let request = CreateTopicsRequest {
+            topics: vec![topic("t", 2, 1, &[])],
+            validate_only: true,
+            ..CreateTopicsRequest::default()
+        };
+        let outcome = world.controller.create_topics(world.loader.image(), &request, &mut world.random);
+        assert!(outcome.records.is_empty());
+        assert_eq!((outcome.reply.topics[0].error_code, outcome.reply.topics[0].num_partitions), (0, 2));
+    }
+
+    #[test]
+    fn fenced_brokers_get_no_leaders() {
+        let mut world = World::of(2);
+        let epoch = world.image().broker(BrokerId(1)).unwrap().epoch;
+        let fence = world.controller.fence_broker(world.image(), BrokerId(1), epoch);
+        world.commit(fence).unwrap();
+        assert_eq!(world.create(vec![topic("t", 4, 2, &[])]), [(0, None)]);
+        for partition in world.image().topic("t").unwrap().partitions.values() {
+            assert_eq!(partition.leader, Some(BrokerId(2)));
+            assert_eq!(partition.isr, [BrokerId(2)]);
+            assert_eq!(partition.replicas.len(), 2);
+        }
+        let all = "All brokers specified in the manual partition assignment for partition 0 are fenced or in \
+                   controlled shutdown.";
+        refuse(&mut world, assignments(&[(0, &[1])]), 39, all);
+        let mut none = World::empty();
+        let down = "Unable to replicate the partition 1 time(s): All brokers are currently fenced.";
+        refuse(&mut none, topic("t", 1, 1, &[]), 38, down);
+    }
 }

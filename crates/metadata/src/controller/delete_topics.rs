@@ -154,3 +154,94 @@ impl Answers {
         named
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::delete_topics_request::DeleteTopicState;
+
+    use super::super::testing::{World, topic};
+    use super::*;
+
+    fn named(name: Option<&str>, topic_id: Uuid) -> DeleteTopicState<'static> {
+        DeleteTopicState { name: name.map(text), topic_id, ..DeleteTopicState::default() }
+    }
+
+    fn ask(
+        world: &mut World,
+        topics: Vec<DeleteTopicState<'_>>,
+    ) -> Vec<(Option<String>, i16, Option<String>)> {
+        let request = DeleteTopicsRequest { topics, ..DeleteTopicsRequest::default() };
+        let outcome = world.controller.delete_topics(world.loader.image(), &request, 6);
+        let reply = world.commit(outcome);
+        let answer = |r: DeletableTopicResult<'_>| {
+            (r.name.map(Into::into), r.error_code, r.error_message.map(Into::into))
+        };
+        reply.responses.into_iter().map(answer).collect()
+    }
+
+    #[test]
+    fn topics_go_by_name_and_by_id_with_their_configurations() {
+        let mut world = World::of(1);
+        let configured = topic("a.b", 1, 1, &[("retention.ms", Some("1"))]);
+        world.create(vec![configured, topic("by-id", 1, 1, &[]), topic("stays", 1, 1, &[])]);
+        let id = world.image().topic("by-id").unwrap().id;
+        let answers = ask(&mut world, vec![named(Some("a.b"), Uuid::ZERO), named(None, id)]);
+        assert!(answers.iter().all(|(name, code, _)| name.is_some() && *code == 0), "{answers:?}");
+        assert_eq!(world.image().topics_from("").map(|t| &*t.name).collect::<Vec<_>>(), ["stays"]);
+        assert!(world.image().topic_configs("a.b").is_none());
+        assert_eq!(world.create(vec![topic("a_b", 1, 1, &[])]), [(0, None)], "nothing to collide with");
+    }
+
+    #[test]
+    fn what_kafka_refuses_is_refused_with_its_words() {
+        let mut world = World::of(1);
+        world.create(vec![topic("t", 1, 1, &[])]);
+        let (id, unknown) = (world.image().topic("t").unwrap().id, Uuid::from_random(9));
+        let check = |world: &mut World, topics, expect: &[(Option<&str>, i16, &str)]| {
+            let expect: Vec<_> = expect
+                .iter()
+                .map(|(name, code, text)| (name.map(str::to_owned), *code, Some((*text).to_owned())))
+                .collect();
+            assert_eq!(ask(world, topics), expect);
+        };
+        check(
+            &mut world,
+            vec![named(Some("nope"), Uuid::ZERO), named(None, unknown), named(None, Uuid::ZERO)],
+            &[
+                (None, 42, "Neither topic name nor id were specified."),
+                (None, 100, "This server does not host this topic ID."),
+                (Some("nope"), 3, "This server does not host this topic-partition."),
+            ],
+        );
+        check(
+            &mut world,
+            vec![named(Some("t"), id)],
+            &[(Some("t"), 42, "You may not specify both topic name and topic id.")],
+        );
+        check(
+            &mut world,
+            vec![named(Some("t"), Uuid::ZERO), named(Some("t"), Uuid::ZERO)],
+            &[(Some("t"), 42, "Duplicate topic name.")],
+        );
+        check(&mut world, vec![named(None, id), named(None, id)], &[(None, 42, "Duplicate topic id.")]);
+        check(
+            &mut world,
+            vec![named(Some("t"), Uuid::ZERO), named(None, id)],
+            &[(Some("t"), 42, "The provided topic name maps to an ID that was already supplied.")],
+        );
+        assert!(world.image().topic("t").is_some());
+    }
+
+    #[test]
+    fn deletion_can_be_disabled() {
+        let mut world = World::of(1);
+        world.create(vec![topic("t", 1, 1, &[])]);
+        world.controller.settings.delete_topic_enable = false;
+        let request = DeleteTopicsRequest { topic_names: vec!["t".into()], ..Default::default() };
+        for (version, code) in [(1, 42), (2, 42), (3, 73), (6, 73)] {
+            let outcome = world.controller.delete_topics(world.image(), &request, version);
+            assert!(outcome.records.is_empty());
+            assert_eq!(outcome.reply.responses[0].error_code, code);
+        }
+    }
+}

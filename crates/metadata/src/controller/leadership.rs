@@ -1,6 +1,7 @@
 //! Who leads when a broker comes or goes.
 //!
-//! Does not know unclean election nor ELR (KIP-966): a partition without a live replica in its ISR has no leader.
+//! Does not know unclean election. We keep the last member in the ISR and make no ELR (KIP-966), but a log that Apache
+//! Kafka wrote may have partitions with nothing but an ELR: those are led again, as Kafka does.
 
 use protocol::messages::PartitionChangeRecord;
 use protocol::{BrokerId, MetadataRecord, Uuid};
@@ -8,49 +9,83 @@ use protocol::{BrokerId, MetadataRecord, Uuid};
 use crate::image::{NO_LEADER_CHANGE, leader_number, numbers};
 use crate::{ClusterImage, Partition};
 
+const NO_RECOVERY_CHANGE: i8 = -1;
+const RECOVERING: i8 = 1;
+
 /// The changes of partitions when `broker` can no longer lead: it leaves the ISR, unless it is the last, and another
 /// replica of the ISR leads.
 pub(super) fn without(image: &ClusterImage, broker: BrokerId) -> Vec<MetadataRecord<'static>> {
     changes(image, |partition| {
-        let isr: Vec<BrokerId> = partition.isr.iter().copied().filter(|id| *id != broker).collect();
-        let isr = if isr.is_empty() { partition.isr.clone() } else { isr };
-        (elect(partition, &isr, |id| id != broker && image.is_active(id)), isr)
+        let mut target = Partition::clone(partition);
+        target.isr.retain(|id| *id != broker);
+        if target.isr.is_empty() {
+            target.isr.clone_from(&partition.isr);
+        }
+        elect(&mut target, |id| id != broker && image.is_active(id));
+        target
     })
 }
 
 /// The changes of partitions when `broker` can lead again: those without a leader may have one.
 pub(super) fn with(image: &ClusterImage, broker: BrokerId) -> Vec<MetadataRecord<'static>> {
     changes(image, |partition| {
-        (elect(partition, &partition.isr, |id| id == broker || image.is_active(id)), partition.isr.clone())
+        let mut target = Partition::clone(partition);
+        elect(&mut target, |id| id == broker || image.is_active(id));
+        target
     })
 }
 
-/// The leader stays while it can, else the first live replica of the ISR leads.
-fn elect(partition: &Partition, isr: &[BrokerId], is_active: impl Fn(BrokerId) -> bool) -> Option<BrokerId> {
-    let can_lead = |id: &BrokerId| isr.contains(id) && is_active(*id);
-    partition.leader.filter(can_lead).or_else(|| partition.replicas.iter().copied().find(can_lead))
+/// The leader stays while it can, else the first live replica of the ISR leads. Without an ISR, one of the ELR has all
+/// that was acknowledged; without that too, who was last known to be in it has the most there is, and recovers.
+fn elect(partition: &mut Partition, is_active: impl Fn(BrokerId) -> bool) {
+    let first_of = |candidates: &[BrokerId]| {
+        let can_lead = |id: &BrokerId| candidates.contains(id) && is_active(*id);
+        partition.leader.filter(can_lead).or_else(|| partition.replicas.iter().copied().find(can_lead))
+    };
+    let from_isr = first_of(&partition.isr);
+    if from_isr.is_some() || !partition.isr.is_empty() {
+        partition.leader = from_isr;
+        return;
+    }
+    let from_elr = first_of(&partition.elr);
+    let last_known = match (&partition.elr[..], &partition.last_known_elr[..]) {
+        ([], [last]) => Some(*last).filter(|id| is_active(*id)),
+        _ => None,
+    };
+    partition.leader = from_elr.or(last_known);
+    if let Some(leader) = partition.leader {
+        partition.recovering |= from_elr.is_none();
+        partition.isr = vec![leader];
+        partition.elr.clear();
+        partition.last_known_elr.clear();
+    }
 }
 
-/// A record for each partition for which `target` says another leader or ISR.
-fn changes(
-    image: &ClusterImage,
-    target: impl Fn(&Partition) -> (Option<BrokerId>, Vec<BrokerId>),
-) -> Vec<MetadataRecord<'static>> {
-    let change = |topic_id: Uuid, partition_id: i32, partition: &Partition| {
-        let (leader, isr) = target(partition);
-        let (other_leader, other_isr) = (leader != partition.leader, isr != partition.isr);
-        (other_leader || other_isr).then(|| {
-            MetadataRecord::PartitionChange(PartitionChangeRecord {
-                partition_id,
-                topic_id,
-                leader: if other_leader { leader_number(leader) } else { NO_LEADER_CHANGE },
-                isr: other_isr.then(|| numbers(&isr)),
-                ..PartitionChangeRecord::default()
-            })
-        })
-    };
-    let topics = image.topics().values();
-    topics
-        .flat_map(|topic| topic.partitions.iter().filter_map(move |(id, p)| change(topic.id, *id, p)))
-        .collect()
+/// A record for each partition that `target` wants to be otherwise.
+fn changes(image: &ClusterImage, target: impl Fn(&Partition) -> Partition) -> Vec<MetadataRecord<'static>> {
+    let mut records = vec![];
+    for topic in image.topics().values() {
+        for (index, partition) in &topic.partitions {
+            let target = target(partition);
+            if target != **partition {
+                let record = change(topic.id, *index, partition, &target);
+                records.push(MetadataRecord::PartitionChange(record));
+            }
+        }
+    }
+    records
+}
+
+fn change(topic_id: Uuid, partition_id: i32, from: &Partition, to: &Partition) -> PartitionChangeRecord {
+    let brokers = |from: &[BrokerId], to: &[BrokerId]| (from != to).then(|| numbers(to));
+    PartitionChangeRecord {
+        partition_id,
+        topic_id,
+        leader: if from.leader == to.leader { NO_LEADER_CHANGE } else { leader_number(to.leader) },
+        isr: brokers(&from.isr, &to.isr),
+        eligible_leader_replicas: brokers(&from.elr, &to.elr),
+        last_known_elr: brokers(&from.last_known_elr, &to.last_known_elr),
+        leader_recovery_state: if from.recovering == to.recovering { NO_RECOVERY_CHANGE } else { RECOVERING },
+        ..PartitionChangeRecord::default()
+    }
 }

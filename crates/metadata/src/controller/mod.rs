@@ -15,6 +15,8 @@ mod delete_topics;
 mod leadership;
 mod placement;
 mod producer_ids;
+#[cfg(test)]
+mod proptests;
 mod replicas;
 #[cfg(test)]
 mod testing;

@@ -126,3 +126,52 @@ fn place_one(racks: &mut [Rack], start: usize, replicas: usize) -> Vec<BrokerId>
     }
     chosen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, registration};
+    use super::*;
+
+    fn placed(world: &World, partitions: usize, replicas: i16) -> Vec<Vec<i32>> {
+        let placed = place(world.image(), partitions, replicas, &mut Random::from_seed(11)).unwrap();
+        placed.into_iter().map(|replicas| replicas.into_iter().map(BrokerId::get).collect()).collect()
+    }
+
+    #[test]
+    fn leaders_and_replicas_spread_evenly() {
+        let world = World::of(5);
+        let (mut led, mut held) = ([0; 6], [0; 6]);
+        for replicas in placed(&world, 50, 3) {
+            led[replicas[0] as usize] += 1;
+            replicas.iter().for_each(|id| held[*id as usize] += 1);
+        }
+        assert_eq!(led[1..], [10; 5]);
+        assert!(held[1..].iter().all(|count| (27..=33).contains(count)), "{held:?}");
+    }
+
+    #[test]
+    fn no_two_replicas_share_a_rack_while_another_has_room() {
+        let mut world = World::empty();
+        for id in 1..=6 {
+            let mut request = registration(id, 50 + id as u128);
+            request.rack = Some(format!("rack-{}", id % 3).into());
+            let outcome = world.controller.register_broker(world.image(), &request, world.next_offset);
+            let epoch = world.commit(outcome).broker_epoch;
+            let unfence = world.controller.unfence_broker(world.image(), BrokerId(id), epoch);
+            world.commit(unfence).unwrap();
+        }
+        for replicas in placed(&world, 40, 3) {
+            let racks: std::collections::BTreeSet<i32> = replicas.iter().map(|id| id % 3).collect();
+            assert_eq!(racks.len(), 3, "{replicas:?}");
+        }
+        for replicas in placed(&world, 40, 6) {
+            let brokers: std::collections::BTreeSet<i32> = replicas.iter().copied().collect();
+            assert_eq!(brokers.len(), 6, "{replicas:?}");
+        }
+    }
+
+    #[test]
+    fn one_broker_takes_all() {
+        assert_eq!(placed(&World::of(1), 3, 1), [[1], [1], [1]]);
+    }
+}

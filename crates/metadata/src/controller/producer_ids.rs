@@ -45,3 +45,41 @@ impl<C: ConfigRules> Controller<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    #[test]
+    fn blocks_follow_each_other_and_only_registered_brokers_get_them() {
+        let mut world = World::of(1);
+        let epoch = world.image().broker(protocol::BrokerId(1)).unwrap().epoch;
+        let mut ask = |broker_id, broker_epoch| {
+            let request = AllocateProducerIdsRequest {
+                broker_id,
+                broker_epoch,
+                ..AllocateProducerIdsRequest::default()
+            };
+            let outcome = world.controller.allocate_producer_ids(world.image(), &request);
+            let reply = world.commit(outcome);
+            (reply.error_code, reply.producer_id_start, reply.producer_id_len)
+        };
+        assert_eq!(ask(1, epoch), (0, 0, 1000));
+        assert_eq!(ask(1, epoch), (0, 1000, 1000));
+        assert_eq!(ask(1, epoch - 1).0, ErrorCode::StaleBrokerEpoch.code());
+        assert_eq!(ask(2, epoch).0, ErrorCode::StaleBrokerEpoch.code());
+    }
+
+    #[test]
+    fn ids_can_be_exhausted() {
+        let mut world = World::of(1);
+        let epoch = world.image().broker(protocol::BrokerId(1)).unwrap().epoch;
+        let next_producer_id = i64::MAX - 999;
+        let record = ProducerIdsRecord { next_producer_id, ..ProducerIdsRecord::default() };
+        world.append(vec![MetadataRecord::ProducerIds(record)]);
+        let request = AllocateProducerIdsRequest { broker_id: 1, broker_epoch: epoch, ..Default::default() };
+        let outcome = world.controller.allocate_producer_ids(world.image(), &request);
+        assert_eq!((outcome.records.len(), outcome.reply.error_code), (0, -1));
+    }
+}
