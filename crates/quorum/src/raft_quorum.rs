@@ -1,0 +1,212 @@
+//! [`MetadataQuorum`] by openraft: opens what is on disk, takes the lead, proposes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
+use openraft::{ChangeMembers, Config, ServerState, SnapshotPolicy};
+use protocol::{LeaderEpoch, Offset};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::codec;
+use crate::driver::{self, Driver};
+use crate::error::Error;
+use crate::network::LocalOnly;
+use crate::options::Options;
+use crate::quorum::{CommittedAt, MetadataQuorum, Status, Stop};
+use crate::state_machine::StateMachine;
+use crate::store::{self, LogStore, Machine, MetadataLog, Progress, SnapshotStore, VoteFile, now_ms};
+use crate::types::{NodeId, Raft, Voter, broker_id};
+
+/// How many proposals may be under way. Beyond, [`MetadataQuorum::propose`] waits.
+const MAX_PROPOSALS: usize = 128;
+
+/// The quorum of this node alone. Dropping it stops it; what was answered is on disk.
+pub struct RaftQuorum {
+    raft: Raft,
+    progress: watch::Receiver<Progress>,
+    status: watch::Receiver<Status>,
+    proposals: Semaphore,
+    driver: JoinHandle<()>,
+}
+
+/// What is on disk, opened.
+struct Opened<S> {
+    log: LogStore,
+    machine: Machine<S>,
+    progress: watch::Receiver<Progress>,
+    has_data: bool,
+}
+
+impl RaftQuorum {
+    /// Opens the log of a directory, or starts one there, and takes the lead. When this answers, everything that was
+    /// ever committed is applied to `state_machine`, the bootstrap records of a new log among it.
+    pub async fn open<S: StateMachine>(options: Options, state_machine: S) -> Result<Self, Error> {
+        let node_id = NodeId::try_from(options.node_id.get()).map_err(|_| Error::Voters {
+            path: options.dir(),
+            voters: Vec::new(),
+            node_id: options.node_id,
+        })?;
+        let (voter, bootstrap) = (options.voter.clone(), options.bootstrap_records.clone());
+        let config = Arc::new(config(&options));
+        let driver = Driver::new(options.max_bytes_between_snapshots, options.max_snapshot_interval);
+        let opened = spawn_blocking(move || open_disk(&options, node_id, state_machine)).await;
+        let opened = opened.map_err(|e| Error::Failed(e.to_string()))??;
+
+        let raft = Raft::new(node_id, config, LocalOnly, opened.log, opened.machine).await.map_err(fatal)?;
+        take_lead(&raft, node_id, voter).await?;
+        let (publish, status) =
+            watch::channel(driver::published(&raft.metrics().borrow(), &opened.progress.borrow()));
+        let driver = tokio::spawn(driver.run(raft.clone(), opened.progress.clone(), publish));
+        let proposals = Semaphore::new(MAX_PROPOSALS);
+        let quorum = Self { raft, progress: opened.progress, status, proposals, driver };
+        if !opened.has_data && !bootstrap.is_empty() {
+            quorum.propose(bootstrap).await?;
+        }
+        Ok(quorum)
+    }
+
+    /// What to answer when openraft has stopped: the fault that stopped it, rather than that it stopped.
+    fn stopped(&self, fatal: Fatal<NodeId>) -> Error {
+        let running = self.raft.metrics().borrow().running_state.clone();
+        stop(running.err().unwrap_or(fatal)).error()
+    }
+}
+
+#[cfg(test)]
+impl RaftQuorum {
+    pub(crate) async fn snapshot_now(&self) {
+        self.raft.trigger().snapshot().await.unwrap();
+    }
+
+    /// Waits until the newest snapshot covers all that is applied, and the log before it is gone.
+    pub(crate) async fn snapshot_covers_all(&self) {
+        let covers_all =
+            |m: &openraft::RaftMetrics<NodeId, Voter>| m.purged.is_some() && m.purged == m.last_applied;
+        self.raft.metrics().wait_for(covers_all).await.unwrap();
+    }
+
+    /// Waits until there is a snapshot.
+    pub(crate) async fn snapshot_covers_some(&self) {
+        self.raft.metrics().wait_for(|m| m.purged.is_some()).await.unwrap();
+    }
+}
+
+impl MetadataQuorum for RaftQuorum {
+    async fn propose(&self, records: Vec<Bytes>) -> Result<CommittedAt, Error> {
+        let proposal = codec::proposal(&records, now_ms())?;
+        let _permit = self.proposals.acquire().await.map_err(|_| Error::Stopped)?;
+        let applied = match self.raft.client_write(proposal).await {
+            Ok(written) => written.data,
+            Err(RaftError::Fatal(fatal)) => return Err(self.stopped(fatal)),
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
+                return Err(Error::NotLeader { leader: to.leader_id.map(broker_id) });
+            }
+            Err(RaftError::APIError(refused @ ClientWriteError::ChangeMembershipError(_))) => {
+                return Err(Error::Failed(refused.to_string()));
+            }
+        };
+        Ok(CommittedAt { offset: Offset(applied.base_offset), epoch: LeaderEpoch(applied.epoch) })
+    }
+
+    fn status(&self) -> Status {
+        let high_watermark = Offset(self.progress.borrow().high_watermark);
+        Status { high_watermark, ..self.status.borrow().clone() }
+    }
+
+    fn subscribe(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    async fn shutdown(&self) {
+        // An error says that openraft had panicked, which the status has told.
+        drop(self.raft.shutdown().await);
+    }
+}
+
+impl Drop for RaftQuorum {
+    fn drop(&mut self) {
+        // It holds a handle that would keep openraft running.
+        self.driver.abort();
+    }
+}
+
+/// How a voter that is alone wants openraft: no ticks, no heartbeats, no elections but the one we ask for. Snapshots
+/// are the driver's to ask for; all that one covers may go.
+fn config(options: &Options) -> Config {
+    const HOUR_MS: u64 = 60 * 60 * 1000;
+    Config {
+        cluster_name: options.cluster_id.clone(),
+        // openraft's ticker sleeps for this long even when it is off.
+        heartbeat_interval: HOUR_MS,
+        election_timeout_min: 2 * HOUR_MS,
+        election_timeout_max: 3 * HOUR_MS,
+        enable_tick: false,
+        enable_heartbeat: false,
+        enable_elect: false,
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: 0,
+        ..Config::default()
+    }
+}
+
+fn open_disk<S: StateMachine>(options: &Options, node_id: NodeId, state: S) -> Result<Opened<S>, Error> {
+    options.check_meta_properties()?;
+    let dir = options.dir();
+    store::create_dir(&dir)?;
+    let (snapshots, records) = SnapshotStore::open(&dir)?;
+    let log = MetadataLog::open(&dir, snapshots.covered(), options.segment_bytes)?;
+    if !log.voters().is_empty() && *log.voters() != BTreeSet::from([node_id]) {
+        let voters = log.voters().iter().map(|id| broker_id(*id)).collect();
+        return Err(Error::Voters { path: dir, voters, node_id: options.node_id });
+    }
+    let mut vote = VoteFile::open(&dir)?;
+    vote.catch_up(log.last().map_or(0, |id| id.leader_id.term));
+    let snapshots = Arc::new(snapshots);
+    let (progress, followed) = watch::channel(Progress::default());
+    let has_data = log.has_data();
+    let machine = Machine::new(state, Arc::clone(&snapshots), records, Arc::new(progress))?;
+    Ok(Opened { log: LogStore::new(log, vote, snapshots), machine, progress: followed, has_data })
+}
+
+/// Becomes the leader, and waits until the first entry of the new epoch is applied: all before it is, too.
+async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter) -> Result<(), Error> {
+    let members = BTreeMap::from([(node_id, voter.clone())]);
+    match raft.initialize(members.clone()).await {
+        Ok(()) => {}
+        Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {
+            raft.trigger().elect().await.map_err(fatal)?;
+        }
+        Err(RaftError::APIError(refused @ InitializeError::NotInMembers(_))) => {
+            return Err(Error::Failed(refused.to_string()));
+        }
+        Err(RaftError::Fatal(stopped)) => return Err(fatal(stopped)),
+    }
+    let mut metrics = raft.metrics();
+    let leads = metrics.wait_for(|m| {
+        let applied_epoch = m.last_applied.map(|id| id.leader_id.term);
+        m.running_state.is_err() || (m.state == ServerState::Leader && applied_epoch == Some(m.current_term))
+    });
+    let leads = leads.await.map_err(|_| Error::Failed("openraft panicked".to_owned()))?.clone();
+    leads.running_state.map_err(fatal)?;
+    if leads.membership_config.membership().get_node(&node_id) != Some(&voter) {
+        let updated = raft.change_membership(ChangeMembers::SetNodes(members), false).await;
+        updated.map_err(|e| Error::Failed(e.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Why openraft no longer runs.
+pub(crate) fn stop(fatal: Fatal<NodeId>) -> Stop {
+    match fatal {
+        Fatal::Stopped => Stop::Shutdown,
+        Fatal::StorageError(error) => Stop::Failed(error.to_string()),
+        Fatal::Panicked => Stop::Failed("openraft panicked".to_owned()),
+    }
+}
+
+fn fatal(fatal: Fatal<NodeId>) -> Error {
+    stop(fatal).error()
+}
