@@ -78,6 +78,11 @@ impl Groups {
         self.by_partition.read().get(&self.partition_of(group)?).cloned()
     }
 
+    /// Whether the coordinator of a partition is loaded.
+    pub(crate) fn has(&self, partition: i32) -> bool {
+        self.by_partition.read().contains_key(&partition)
+    }
+
     /// All coordinators, by partition.
     pub(crate) fn all(&self) -> Vec<Arc<Coordinator>> {
         self.by_partition.read().values().cloned().collect()

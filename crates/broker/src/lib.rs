@@ -1,1 +1,42 @@
 //! The node: sockets, dispatch, one handler an API, purgatory, and the shells around the machines.
+//!
+//! | module | what |
+//! |---|---|
+//! | `server` | starting and stopping |
+//! | `net` | sockets: one task a connection, answers in the order of requests |
+//! | `apis`, `handlers` | the table of APIs; one file an API |
+//! | `node` | what handlers reach |
+//! | `cluster`, `controller`, `follow` | the image from the metadata log; decisions; carrying them out |
+//! | `partition`, `partitions`, `flusher`, `purgatory` | logs, group commit, waiting |
+//! | `groups` | the shell of the group coordinators |
+//! | `housekeeping` | retention, checkpoints |
+//! | `admin`, `metrics` | what people look at |
+//! | `error` | the map from failures to Kafka's codes |
+
+mod admin;
+mod apis;
+mod clock;
+mod cluster;
+mod config;
+mod config_rules;
+mod configs;
+mod controller;
+mod error;
+mod fetch_session;
+mod flusher;
+mod follow;
+mod groups;
+mod handlers;
+mod housekeeping;
+mod metrics;
+mod net;
+mod node;
+mod partition;
+mod partitions;
+mod producer_ids;
+mod purgatory;
+mod request;
+mod server;
+mod topics;
+
+pub use server::{Running, StartError, start};

@@ -16,6 +16,7 @@ use crate::cluster::Published;
 use crate::config::Config;
 use crate::controller::ControllerShell;
 use crate::fetch_session::FetchSessions;
+use crate::flusher::FlushQueue;
 use crate::groups::Groups;
 use crate::metrics::Metrics;
 use crate::partition::Partition;
@@ -40,6 +41,10 @@ pub(crate) struct Node {
     pub(crate) followed: tokio::sync::Mutex<Arc<ClusterImage>>,
     /// Where the listeners are bound, by name: a port of 0 becomes the one that was given.
     pub(crate) bound: BTreeMap<Arc<str>, SocketAddr>,
+    pub(crate) flush_queue: Arc<FlushQueue>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Whether changes are carried out as they come: from the end of the registration on.
+    pub(crate) following: AtomicBool,
     pub(crate) ready: AtomicBool,
 }
 
@@ -52,7 +57,7 @@ pub(crate) struct Address {
 
 impl Node {
     pub(crate) fn id(&self) -> BrokerId {
-        self.config.node_id
+        self.config.broker_id
     }
 
     pub(crate) fn cluster_id(&self) -> &str {
@@ -135,6 +140,9 @@ impl Node {
 
     /// Brings the partitions of this node to what the newest image says.
     pub(crate) async fn follow(self: &Arc<Self>) {
+        if !self.following.load(Ordering::Acquire) {
+            return;
+        }
         let mut followed = self.followed.lock().await;
         let image = self.image();
         let delta = ClusterDelta::between(&followed, &image);

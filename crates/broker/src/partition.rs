@@ -5,7 +5,7 @@
 //! What is *committed* for acks=all and for coordinators is what is on disk, unless `millstream.acks.all.fsync` is off.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use coordinator::CommitError;
@@ -42,6 +42,8 @@ pub(crate) struct Partition {
     durable: AtomicI64,
     /// A write or a sync failed: nothing is acknowledged any more.
     failed: AtomicBool,
+    /// Monotonic milliseconds of the last flush.
+    flushed_at_ms: AtomicU64,
     flush: Mutex<FlushState>,
     flush_queue: Arc<FlushQueue>,
 }
@@ -143,6 +145,7 @@ impl Partition {
             data: Waiters::default(),
             durability: Waiters::default(),
             failed: AtomicBool::new(false),
+            flushed_at_ms: AtomicU64::new(clock::now().monotonic_ms),
             flush: Mutex::default(),
             flush_queue: surroundings.flush_queue,
         })
@@ -210,6 +213,12 @@ impl Partition {
         self.config.store(config);
         // What is durable enough may have changed.
         self.durability.wake();
+    }
+
+    /// Flushes and closes the log in order, at the end of the process.
+    pub(crate) fn close(&self) -> Result<(), LogError> {
+        self.failed.store(true, Ordering::Release);
+        self.log.lock().shut_down()
     }
 
     /// The partition is gone from this node: everybody looks again and finds that.
@@ -323,7 +332,15 @@ impl Partition {
         };
     }
 
+    /// Whether `flush.ms` asks for a flush.
+    pub(crate) fn is_flush_due(&self) -> bool {
+        let Ok(every_ms) = u64::try_from(self.config.load().flush_ms) else { return false };
+        let since_ms = clock::now().monotonic_ms.saturating_sub(self.flushed_at_ms.load(Ordering::Relaxed));
+        since_ms >= every_ms && self.unflushed() > 0
+    }
+
     fn flush_now(&self) {
+        self.flushed_at_ms.store(clock::now().monotonic_ms, Ordering::Relaxed);
         let target = self.log.lock().flush_target();
         let flushed = match target {
             Ok(Some(target)) => target.sync().map(|()| {

@@ -28,7 +28,7 @@ impl Node {
                 errors.insert((*name).to_owned(), ErrorCode::InvalidTopicException);
             } else if *name == OFFSETS_TOPIC {
                 wanted.push(self.offsets_topic());
-            } else if self.config().auto_create_topics_enable && !is_internal(name) {
+            } else if self.config().topics.auto_create_topics_enable && !is_internal(name) {
                 wanted.push(CreatableTopic {
                     name: (*name).to_owned().into(),
                     num_partitions: -1,
@@ -71,7 +71,7 @@ impl Node {
     }
 
     fn offsets_topic(&self) -> CreatableTopic<'static> {
-        let config = self.config();
+        let config = &self.config().groups;
         let set = |name: &'static str, value: String| CreatableTopicConfig {
             name: name.into(),
             value: Some(value.into()),
@@ -79,7 +79,7 @@ impl Node {
         };
         CreatableTopic {
             name: OFFSETS_TOPIC.into(),
-            num_partitions: config.offsets_topic_num_partitions,
+            num_partitions: i32::try_from(config.offsets_topic_num_partitions).unwrap_or(i32::MAX),
             replication_factor: config.offsets_topic_replication_factor,
             configs: vec![
                 set("cleanup.policy", "compact".to_owned()),

@@ -2,6 +2,8 @@
 //!
 //! -1 means the high watermark. The answer comes when the new start is on disk.
 
+use std::sync::Arc;
+
 use protocol::ErrorCode;
 use protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
@@ -11,7 +13,7 @@ use crate::request::{Answer, Malformed, Request};
 use crate::topics::is_internal;
 
 /// Answers one request.
-pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
+pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: DeleteRecordsRequest<'_> = request.decode()?;
     let mut response = DeleteRecordsResponse::default();
     for topic in &body.topics {

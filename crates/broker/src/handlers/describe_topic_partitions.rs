@@ -22,7 +22,7 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         Some(cursor) => (&*cursor.topic_name, cursor.partition_index),
         None => ("", 0),
     };
-    let limit = usize::try_from(body.response_partition_limit).unwrap_or(0).clamp(1, node.config().max_request_partition_size_limit);
+    let limit = usize::try_from(body.response_partition_limit).unwrap_or(0).clamp(1, node.config().network.max_request_partition_size_limit as usize);
     let mut page = Page { response: DescribeTopicPartitionsResponse::default(), room: limit };
     if body.topics.is_empty() {
         for topic in image.topics_from(start) {

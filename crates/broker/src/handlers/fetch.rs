@@ -93,7 +93,7 @@ fn read_request(node: &Node, request: &Request) -> Result<(Asked, Limits), Malfo
         topic.partitions.iter().map(move |index| Key { topic_id: topic.topic_id, topic: Arc::clone(&name), partition: *index })
     });
     let isolation = if body.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
-    let max_bytes = u64::try_from(body.max_bytes.min(node.config().fetch_max_bytes)).unwrap_or(0);
+    let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(u64::from(node.config().network.fetch_max_bytes));
     let limits = Limits {
         min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,

@@ -4,6 +4,8 @@
 //! (KIP-699). 5: an error code for transactions v2. 6: share groups (KIP-932).
 //! Not here: transaction and share coordinators; asking for one is `INVALID_REQUEST`, which clients report as fatal.
 
+use std::sync::Arc;
+
 use protocol::ErrorCode;
 use protocol::messages::find_coordinator_response::Coordinator;
 use protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
@@ -18,7 +20,7 @@ const GROUP: i8 = 0;
 const BATCHED: i16 = 4;
 
 /// Answers one request.
-pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
+pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: FindCoordinatorRequest<'_> = request.decode()?;
     let keys = if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
     if body.key_type == GROUP && keys.iter().any(|key| !key.is_empty()) && node.groups().partition_of("").is_none() {

@@ -4,6 +4,8 @@
 //! 8: authorized operations (not computed while there is no authorizer). 9: flexible. 10: topic ids in the answer.
 //! 12: topics asked for by id. 13: an error for the whole answer.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use ::metadata::{ClusterImage, Topic, topic_name};
@@ -16,7 +18,7 @@ use crate::request::{Answer, Malformed, Request};
 use crate::topics::is_internal;
 
 /// Answers one request.
-pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
+pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: MetadataRequest<'_> = request.decode()?;
     if request.version >= 10 && request.version < 12 && body.topics.iter().flatten().any(|topic| !topic.topic_id.is_zero()) {
         return Err(request.invalid("topic ids are asked for from version 12 on"));

@@ -1,0 +1,212 @@
+//! Carrying out what the cluster's metadata says: logs opened, configured and removed, coordinators loaded.
+//!
+//! Nothing is decided here; the controller has. A delta is what changed since the image that was carried out last.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use coordinator::group::{DeletedTopic, Request, Response};
+use log::{Log, Recovery, log_dir};
+use metadata::configs::TopicConfig;
+use metadata::{ClusterDelta, ClusterImage, ConfigResource, ConfigResourceType, Partition as PartitionState, Topic};
+use parking_lot::Mutex;
+use protocol::{Offset, TopicPartition};
+
+use crate::clock;
+use crate::configs::{broker_configs, log_config, properties};
+use crate::groups::{self, OFFSETS_TOPIC};
+use crate::node::Node;
+use crate::partition::{Partition, Surroundings};
+
+/// Threads that open logs at start (`num.recovery.threads.per.data.dir` of each directory, at most so many).
+const MAX_OPENERS: usize = 8;
+
+/// Carries out a delta. Blocks.
+pub(crate) fn carry_out(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
+    configure_broker(node, image, delta);
+    for topic in &delta.topics_deleted {
+        remove(node, topic);
+    }
+    let changed = delta.topics_changed.iter().flat_map(|change| {
+        change.partitions.iter().filter_map(|index| change.topic.partitions.get(index).map(|state| (&change.topic, *index, state)))
+    });
+    let created = delta.topics_created.iter().flat_map(|topic| topic.partitions.iter().map(move |(index, state)| (topic, *index, state)));
+    let ours = changed.chain(created).filter(|(_, _, state)| state.leader == Some(node.id()));
+    let (mut to_open, mut to_lead) = (vec![], vec![]);
+    for (topic, index, state) in ours {
+        match node.partitions().by_id(topic.id, index) {
+            Some(partition) => to_lead.push((partition, state)),
+            None => to_open.push((topic, index, state)),
+        }
+    }
+    for (partition, state) in to_lead {
+        partition.lead(state.leader_epoch);
+    }
+    open_all(node, image, &to_open);
+    configure_topics(node, image, delta);
+    if delta.topic_names().contains_key(OFFSETS_TOPIC) {
+        load_coordinators(node, image);
+    }
+}
+
+fn configure_broker(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
+    if delta.configs_changed.iter().any(|resource| resource.resource_type == ConfigResourceType::BROKER) {
+        let configs = broker_configs(&node.config().configs, image, node.id());
+        node.broker_configs.store(Arc::new(configs));
+    }
+}
+
+/// A topic's configuration in force.
+fn topic_config(node: &Node, image: &ClusterImage, topic: &str) -> Arc<TopicConfig> {
+    let set = properties(image, &ConfigResource::topic(topic));
+    let configs = node.broker_configs();
+    TopicConfig::resolve(&configs, &set).unwrap_or_else(|error| {
+        // The controller admits none that cannot be read: it comes from a log that another version wrote.
+        tracing::error!(topic, %error, "the topic's configuration cannot be read: the broker's defaults hold");
+        let none = stdx::properties::Properties::default();
+        TopicConfig::resolve(&configs, &none).unwrap_or_else(|_| node.default_topic_config())
+    })
+}
+
+fn configure_topics(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
+    let all = delta.configs_changed.iter().any(|resource| resource.resource_type == ConfigResourceType::BROKER);
+    let named = delta.configs_changed.iter().filter(|resource| resource.resource_type == ConfigResourceType::TOPIC);
+    let topics: Vec<Arc<Topic>> =
+        if all { image.topics().values().cloned().collect() } else { named.filter_map(|resource| image.topic(&resource.name).cloned()).collect() };
+    for topic in topics {
+        let config = topic_config(node, image, &topic.name);
+        for index in topic.partitions.keys() {
+            if let Some(partition) = node.partitions().by_id(topic.id, *index) {
+                partition.set_config(Arc::clone(&config));
+            }
+        }
+    }
+}
+
+type ToOpen<'a> = (&'a Arc<Topic>, i32, &'a Arc<PartitionState>);
+
+fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
+    let next = AtomicUsize::new(0);
+    let failed: Mutex<Vec<String>> = Mutex::default();
+    let work = || {
+        while let Some((topic, index, state)) = to_open.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match open(node, image, topic, *index, state) {
+                Ok(partition) => node.partitions().add(partition),
+                Err(error) => {
+                    tracing::error!(topic = %topic.name, partition = index, %error, "cannot open the partition's log: the partition is offline");
+                    failed.lock().push(format!("{}-{index}", topic.name));
+                }
+            }
+        }
+    };
+    let threads = MAX_OPENERS.min(to_open.len().div_ceil(4)).max(1);
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+}
+
+fn open(node: &Arc<Node>, image: &ClusterImage, topic: &Topic, index: i32, state: &PartitionState) -> Result<Arc<Partition>, log::Error> {
+    let id = TopicPartition::new(Arc::clone(&topic.name), index);
+    let directory = find_directory(node, &id);
+    let Some(home) = node.partitions().directories().get(directory) else {
+        return Err(log::Error::Fenced { path: PathBuf::from(id.to_string()) });
+    };
+    let path = home.path.join(id.to_string());
+    let existing = home.disk.stat(&path).ok().flatten().is_some();
+    if existing {
+        // A directory of a topic that had this name before.
+        if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_some_and(|found| found != topic.id) {
+            set_aside(&*home.disk, &path)?;
+        }
+    }
+    let recovery = Recovery {
+        clean_shutdown: home.was_clean,
+        recovery_point: home.recovery_points.get(&id).copied().unwrap_or(Offset::ZERO),
+        log_start_offset: home.log_starts.get(&id).copied().unwrap_or(Offset::ZERO),
+    };
+    let config = topic_config(node, image, &topic.name);
+    let expiration_ms = node.config().log.producer_id_expiration_ms;
+    let disk = Arc::clone(&home.disk);
+    let (log, report) = Log::open(disk, &path, id.clone(), log_config(&config, expiration_ms), recovery, clock::now())?;
+    if let Some(cut) = &report.cut {
+        tracing::warn!(partition = %id, position = cut.position, bytes = cut.bytes, reason = %cut.reason, "recovery cut an incomplete tail that was never acknowledged as durable");
+    }
+    if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_none() {
+        log::checkpoint::write_topic_id(&*home.disk, &path, topic.id)?;
+    }
+    let surroundings = Surroundings {
+        counts: node.metrics().topic(&topic.name),
+        flush_queue: Arc::clone(&node.flush_queue),
+        producer_id_expiration_ms: expiration_ms,
+    };
+    Ok(Partition::new(log, topic.id, directory, state.leader_epoch, config, surroundings))
+}
+
+/// The directory that has the partition already, or the emptiest.
+fn find_directory(node: &Node, id: &TopicPartition) -> usize {
+    let name = id.to_string();
+    let has = |path: &std::path::Path, disk: &dyn log::disk::Disk| disk.stat(&path.join(&name)).ok().flatten().is_some();
+    let found = node.partitions().directories().iter().find(|directory| has(&directory.path, &*directory.disk));
+    found.map_or_else(|| node.partitions().emptiest_directory(), |directory| directory.index)
+}
+
+/// Renames the directory of another topic of this name out of the way. It is kept: nothing here says that it may go.
+fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), log::Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{:x}-stray", clock::now().unix_ms));
+    tracing::warn!(directory = %path.display(), "the directory belongs to another topic of this name: renamed to -stray");
+    disk.rename(path, std::path::Path::new(&name))
+        .map_err(|source| log::Error::Io { operation: "rename", path: path.to_owned(), source })
+}
+
+/// Takes a deleted topic out of service and removes its files.
+fn remove(node: &Arc<Node>, topic: &Topic) {
+    for partition in node.partitions().remove_topic(&topic.name, topic.id) {
+        partition.retire();
+        let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
+        // Renamed first, so that a crash in between leaves nothing that looks like a partition.
+        let renamed = log_dir::delete_partition(&*home.disk, &home.path, partition.id(), node.random_uuid());
+        if let Err(error) = renamed.and_then(|path| log_dir::remove_partition(&*home.disk, &path)) {
+            tracing::error!(partition = %partition.id(), %error, "cannot remove the files of a deleted topic");
+        }
+    }
+    node.metrics().forget_topic(&topic.name);
+    forget_offsets(node, topic);
+}
+
+/// Committed offsets of a deleted topic are forgotten; the answer is nobody's to wait for.
+fn forget_offsets(node: &Arc<Node>, topic: &Topic) {
+    for coordinator in node.groups().all() {
+        let node = Arc::clone(node);
+        let (name, id) = (Arc::clone(&topic.name), topic.id);
+        node.runtime.clone().spawn(async move {
+            loop {
+                let deleted = [DeletedTopic { name: &name, id }];
+                let asked = node.groups().ask_coordinator(&coordinator, Request::TopicsDeleted(&deleted));
+                match asked.answer().await {
+                    Some(Response::TopicsDeleted { error, more: true }) if error.is_none() => {}
+                    _ => return,
+                }
+            }
+        });
+    }
+}
+
+fn load_coordinators(node: &Arc<Node>, image: &ClusterImage) {
+    let Some(topic) = image.topic(OFFSETS_TOPIC) else { return };
+    let count = topic.partitions.len() as i32;
+    for index in topic.partitions.keys() {
+        if node.groups().has(*index) {
+            continue;
+        }
+        let Some(partition) = node.partitions().by_id(topic.id, *index) else { continue };
+        match groups::load(node, partition) {
+            Ok(coordinator) => node.groups().add(*index, count, coordinator),
+            Err(error) => tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served"),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The chores of logs, each at its interval: retention, flushes by time, checkpoints, producers that fell silent, files
+//! that wait to be removed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::groups::rewrite_where_due;
+use crate::node::Node;
+use crate::partition::Partition;
+
+/// Files of deleted segments, and when they go.
+type Doomed = Vec<(Instant, PathBuf, usize)>;
+
+/// Longer than any node runs, and short enough to add to a clock: ten years.
+const FOREVER_MS: u64 = 10 * 365 * 24 * 3_600_000;
+
+/// What comes at which interval.
+struct Chore {
+    every: Duration,
+    next: Instant,
+    run: fn(&Arc<Node>, &mut Doomed),
+}
+
+/// Runs until the node stops.
+pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+    let config = &node.config().log;
+    let started = Instant::now();
+    let chore = |every_ms: u64, run| {
+        let every = Duration::from_millis(every_ms.clamp(1, FOREVER_MS));
+        Chore { every, next: started + every, run }
+    };
+    let mut chores = [
+        chore(config.retention_check_interval_ms, retain as fn(&Arc<Node>, &mut Doomed)),
+        chore(config.flush_offset_checkpoint_interval_ms, checkpoint),
+        chore(config.producer_id_expiration_check_interval_ms, expire_producers),
+        chore(config.flush_scheduler_interval_ms, flush_by_time),
+    ];
+    let mut doomed: Doomed = vec![];
+    loop {
+        let due = chores.iter().map(|chore| chore.next).chain(doomed.iter().map(|(at, ..)| *at)).min();
+        let Some(due) = due else { return };
+        tokio::select! {
+            () = tokio::time::sleep_until(due.into()) => {}
+            _ = stop.changed() => return,
+        }
+        let now = Instant::now();
+        for chore in &mut chores {
+            if chore.next <= now {
+                chore.next = now + chore.every;
+                let (node, run) = (Arc::clone(&node), chore.run);
+                let mut files = std::mem::take(&mut doomed);
+                doomed = tokio::task::spawn_blocking(move || {
+                    run(&node, &mut files);
+                    files
+                })
+                .await
+                .unwrap_or_default();
+            }
+        }
+        remove_doomed(&node, &mut doomed, now);
+        rewrite_where_due(&node).await;
+    }
+}
+
+fn retain(node: &Arc<Node>, doomed: &mut Doomed) {
+    let now = clock::now();
+    let mut moved = vec![];
+    let mut files: Vec<(Arc<Partition>, Vec<PathBuf>)> = vec![];
+    for partition in node.partitions().all() {
+        match partition.log().retain(now) {
+            Ok(retained) if retained.files.is_empty() => {}
+            Ok(retained) => {
+                tracing::info!(
+                    partition = %partition.id(),
+                    by_time = retained.by_time,
+                    by_size = retained.by_size,
+                    by_log_start_offset = retained.by_log_start_offset,
+                    bytes = retained.bytes,
+                    "segments deleted by retention"
+                );
+                moved.push(partition.directory());
+                files.push((Arc::clone(&partition), retained.files));
+            }
+            Err(error) => tracing::error!(partition = %partition.id(), %error, "retention failed"),
+        }
+    }
+    moved.sort_unstable();
+    moved.dedup();
+    for directory in moved {
+        // The new start is on disk before the files are gone.
+        if let Err(error) = node.partitions().write_log_starts(directory) {
+            tracing::error!(%error, "cannot write the log start offsets: deleted segments stay");
+            return;
+        }
+    }
+    for (partition, files) in files {
+        let at = Instant::now() + Duration::from_millis(u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0).min(FOREVER_MS));
+        doomed.extend(files.into_iter().map(|file| (at, file, partition.directory())));
+    }
+}
+
+fn remove_doomed(node: &Arc<Node>, doomed: &mut Doomed, now: Instant) {
+    doomed.retain(|(at, file, directory)| {
+        if *at > now {
+            return true;
+        }
+        if let Some(home) = node.partitions().directories().get(*directory)
+            && let Err(error) = home.disk.remove_file(file)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(file = %file.display(), %error, "cannot remove a deleted segment; it goes at the next start");
+        }
+        false
+    });
+}
+
+fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {
+    for directory in node.partitions().directories() {
+        let written = node.partitions().write_recovery_points(directory.index);
+        if let Err(error) = written.and_then(|()| node.partitions().write_log_starts(directory.index)) {
+            tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
+        }
+    }
+}
+
+fn expire_producers(node: &Arc<Node>, _: &mut Doomed) {
+    let now = clock::now();
+    for partition in node.partitions().all() {
+        partition.log().remove_expired_producers(now);
+    }
+}
+
+fn flush_by_time(node: &Arc<Node>, _: &mut Doomed) {
+    for partition in node.partitions().all() {
+        if partition.is_flush_due() {
+            partition.request_flush();
+        }
+    }
+}

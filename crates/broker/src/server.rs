@@ -1,0 +1,461 @@
+//! Starting and stopping a node.
+//!
+//! Sockets are bound first, so that a taken port is known at once, and accept last: a client that comes early waits
+//! in the backlog. In between: the directories, the metadata log, the registration, the logs of partitions.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use log::checkpoint::MetaProperties;
+use log::disk::{Disk, OsDisk};
+use log::log_dir;
+use metadata::configs::ServerConfig;
+use metadata::controller::{Settings, activation_records};
+use metadata::{ClusterImage, MetadataLoader, MetadataVersion, records};
+use parking_lot::Mutex;
+use protocol::messages::BrokerRegistrationRequest;
+use protocol::messages::broker_registration_request::{Feature, Listener as RegisteredListener};
+use protocol::{BrokerId, ErrorCode, Uuid};
+use quorum::{MetadataQuorum as _, Options, RaftQuorum, Voter};
+use stdx::Random;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+
+use crate::apis::APIS;
+use crate::cluster::{Published, Publisher};
+use crate::config::Config;
+use crate::config_rules::Rules;
+use crate::controller::{ControllerShell, decide};
+use crate::fetch_session::FetchSessions;
+use crate::flusher::{self, FlushQueue};
+use crate::groups::{self, Groups};
+use crate::metrics::Metrics;
+use crate::net::limits::{ConnectionLimits, RequestMemory};
+use crate::net::listener::{self, Listener, Shared};
+use crate::node::Node;
+use crate::partitions::{Directory, Partitions};
+use crate::producer_ids::ProducerIds;
+use crate::{admin, housekeeping};
+
+/// Why a node does not start. Each says in one line which property or path, and what to do where we know it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener cannot be bound.
+    #[error("{property}={value}: cannot listen there: {source}")]
+    Bind {
+        /// `listeners` or `admin.listener`.
+        property: &'static str,
+        /// The endpoint.
+        value: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A directory of `log.dirs` cannot be made or written.
+    #[error("log.dirs={}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A directory of `log.dirs` holds something else.
+    #[error("log.dirs={}: {reason}", path.display())]
+    ForeignDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The log of partitions.
+    #[error("log.dirs: {0}")]
+    Log(#[from] log::Error),
+    /// The metadata log.
+    #[error("the metadata log: {0}")]
+    Quorum(#[from] quorum::Error),
+    /// The controller refuses this broker.
+    #[error("node.id={node_id}: the controller refuses the registration: {error}")]
+    Registration {
+        /// The node.
+        node_id: BrokerId,
+        /// Its answer.
+        error: ErrorCode,
+    },
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// A node that runs.
+pub struct Running {
+    node: Arc<Node>,
+    stop: watch::Sender<bool>,
+    flushers: Vec<JoinHandle<()>>,
+    connections: Shared,
+    listeners: Vec<(Arc<str>, SocketAddr)>,
+    admin: Option<SocketAddr>,
+}
+
+/// Starts a node. When this returns, it serves.
+pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
+    let config = Config::new(config);
+    raise_file_limit();
+    let sockets = bind_listeners(&config)?;
+    let admin = bind_admin(&config).await?;
+    let (directories, cluster_id) = open_directories(&config)?;
+    let mut random = Random::from_seed(seed());
+    let published = Published::default();
+    let quorum = Arc::new(open_quorum(&config, &cluster_id, &directories, &published).await?);
+    let metrics = Arc::new(Metrics::new(APIS.iter().map(|row| row.api)));
+    let rules = Rules { broker: Arc::new(config.configs.clone()) };
+    let settings = Settings {
+        num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
+        default_replication_factor: config.topics.default_replication_factor,
+        delete_topic_enable: config.topics.delete_topic_enable,
+        cluster_id: cluster_id.clone(),
+    };
+    let controller = ControllerShell::new(settings, rules, Random::from_seed(random.next_u64()), Arc::clone(&quorum));
+    let flush_queue = Arc::new(FlushQueue::default());
+    let groups = Arc::new(Groups::new());
+    let node = Arc::new(Node {
+        cluster_id,
+        published,
+        broker_configs: ArcSwap::from_pointee(config.configs.clone()),
+        controller,
+        partitions: Arc::new(Partitions::new(directories)),
+        groups: Arc::clone(&groups),
+        fetch_sessions: Mutex::new(FetchSessions::new(config.network.max_incremental_fetch_session_cache_slots as usize)),
+        producer_ids: ProducerIds::default(),
+        metrics: Arc::clone(&metrics),
+        random: Mutex::new(random),
+        followed: tokio::sync::Mutex::new(Arc::new(ClusterImage::default())),
+        following: AtomicBool::new(false),
+        bound: sockets.iter().map(|socket| (Arc::clone(&socket.name), socket.address)).collect(),
+        flush_queue: Arc::clone(&flush_queue),
+        runtime: tokio::runtime::Handle::current(),
+        ready: AtomicBool::new(false),
+        config,
+    });
+    node.producer_ids.attach(&node);
+    let committed = Arc::clone(&groups);
+    let flushers = flusher::start(&flush_queue, &metrics, move |partition| {
+        if partition.topic() == groups::OFFSETS_TOPIC {
+            committed.committed(partition.id());
+        }
+    })
+    .map_err(StartError::Thread)?;
+    register(&node).await?;
+    node.following.store(true, Ordering::Release);
+    node.follow().await;
+    for directory in node.partitions().directories() {
+        log_dir::mark_dirty(&*directory.disk, &directory.path)?;
+    }
+    Ok(serve(node, sockets, admin, flushers))
+}
+
+fn serve(node: Arc<Node>, sockets: Vec<Bound>, admin: Option<TcpListener>, flushers: Vec<JoinHandle<()>>) -> Running {
+    let (stop, stopping) = watch::channel(false);
+    let network = &node.config().network;
+    let overrides = network.max_connections_per_ip_overrides.iter();
+    let overrides: BTreeMap<IpAddr, usize> =
+        overrides.filter_map(|(host, most)| Some((host.parse().ok()?, *most as usize))).collect();
+    let limits = ConnectionLimits::new(network.max_connections as usize, network.max_connections_per_ip as usize, overrides);
+    let memory = RequestMemory::new(usize::try_from(network.request_memory_bytes).unwrap_or(usize::MAX));
+    let max_idle = network.connections_max_idle_ms.map_or(FOREVER, Duration::from_millis).min(FOREVER);
+    let connections = Shared::new(limits, memory, network.socket_request_max_bytes as usize, max_idle);
+    let mut listeners = vec![];
+    for Bound { name, address, socket } in sockets {
+        listeners.push((Arc::clone(&name), address));
+        tokio::spawn(listener::serve(Listener { name, socket }, Arc::clone(&node), connections.clone(), stopping.clone()));
+    }
+    let admin_address = admin.as_ref().and_then(|socket| socket.local_addr().ok());
+    if let Some(socket) = admin {
+        tokio::spawn(admin::serve(socket, Arc::clone(&node), stopping.clone()));
+    }
+    tokio::spawn(groups::drive(Arc::clone(node.groups()), stopping.clone()));
+    tokio::spawn(housekeeping::run(Arc::clone(&node), stopping));
+    node.ready.store(true, Ordering::Release);
+    Running { node, stop, flushers, connections, listeners, admin: admin_address }
+}
+
+/// Longer than any connection is idle, and short enough to add to a clock.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+impl Running {
+    /// The listeners for clients, with the ports that they got.
+    pub fn listeners(&self) -> &[(Arc<str>, SocketAddr)] {
+        &self.listeners
+    }
+
+    /// The admin listener, if there is one.
+    pub const fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// The cluster's id.
+    pub fn cluster_id(&self) -> &str {
+        self.node.cluster_id()
+    }
+
+    /// Completes when the node can no longer go on: the metadata quorum met a fault.
+    pub async fn failed(&self) -> String {
+        let mut status = self.node.controller().quorum().subscribe();
+        loop {
+            if let Some(quorum::Stop::Failed(reason)) = &status.borrow_and_update().stopped {
+                return reason.clone();
+            }
+            if status.changed().await.is_err() {
+                return "the metadata quorum ended".to_owned();
+            }
+        }
+    }
+
+    /// Stops in order: no more requests, everything on disk, the directories marked as cleanly closed.
+    pub async fn stop(self) {
+        self.node.ready.store(false, Ordering::Release);
+        self.stop.send_replace(true);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.connections.open_connections() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.node.controller().quorum().shutdown().await;
+        let node = Arc::clone(&self.node);
+        node.flush_queue.stop();
+        let flushers = self.flushers;
+        let closed = tokio::task::spawn_blocking(move || {
+            for thread in flushers {
+                let _ = thread.join();
+            }
+            close(&node);
+        });
+        if closed.await.is_err() {
+            tracing::error!("the logs were not closed in order; the next start recovers them");
+        }
+    }
+}
+
+/// Flushes and closes every log; a directory all of whose logs closed is marked clean.
+fn close(node: &Node) {
+    let mut unclean = vec![];
+    for partition in node.partitions().all() {
+        if let Err(error) = partition.close() {
+            tracing::error!(partition = %partition.id(), %error, "the log was not closed in order; the next start recovers it");
+            unclean.push(partition.directory());
+        }
+    }
+    let epoch = node.image().broker(node.id()).map_or(-1, |broker| broker.epoch);
+    for directory in node.partitions().directories() {
+        let index = directory.index;
+        let written = node.partitions().write_recovery_points(index).and_then(|()| node.partitions().write_log_starts(index));
+        let marked = match written {
+            Ok(()) if !unclean.contains(&index) => log_dir::mark_clean(&*directory.disk, &directory.path, epoch),
+            other => other,
+        };
+        if let Err(error) = marked {
+            tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
+        }
+    }
+}
+
+struct Bound {
+    name: Arc<str>,
+    address: SocketAddr,
+    socket: TcpListener,
+}
+
+fn bind_listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
+    let backlog = config.network.socket_listen_backlog_size;
+    let for_clients = config.listeners.iter().filter(|listener| !listener.controller);
+    for_clients
+        .map(|listener| {
+            let endpoint = &listener.endpoint;
+            let bound = bind(&endpoint.host, endpoint.port, backlog);
+            let bound = bound.and_then(|socket| Ok((socket.local_addr()?, socket)));
+            let (address, socket) =
+                bound.map_err(|source| StartError::Bind { property: "listeners", value: endpoint.to_string(), source })?;
+            Ok(Bound { name: endpoint.name.as_str().into(), address, socket })
+        })
+        .collect()
+}
+
+async fn bind_admin(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = &config.admin_listener else { return Ok(None) };
+    let bound = bind(&address.host, address.port, 128);
+    let value = format!("{}:{}", address.host, address.port);
+    bound.map(Some).map_err(|source| StartError::Bind { property: "admin.listener", value, source })
+}
+
+/// An empty host is every address.
+fn bind(host: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
+    use std::net::ToSocketAddrs as _;
+    let addresses: Vec<SocketAddr> = match host {
+        "" => vec![SocketAddr::from(([0u16; 8], port)), SocketAddr::from(([0u8; 4], port))],
+        host => (host, port).to_socket_addrs()?.collect(),
+    };
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
+    for address in addresses {
+        let listen = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(backlog.max(1))
+        };
+        match listen() {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Locks and reads the directories; formats those that are empty.
+fn open_directories(config: &Config) -> Result<(Vec<Directory>, String), StartError> {
+    let disk = OsDisk::shared();
+    let mut opened = vec![];
+    for path in &config.log_dirs {
+        disk.create_dir_all(path).map_err(|source| StartError::Directory { path: path.clone(), source })?;
+        let lock = log_dir::lock(&*disk, path).map_err(|error| match error {
+            log::Error::Io { source, path: _, operation: _ } => StartError::Directory { path: path.clone(), source },
+            other => StartError::Log(other),
+        })?;
+        let meta = MetaProperties::read(&*disk, path)?;
+        if meta.is_none() {
+            refuse_foreign(&*disk, path)?;
+        }
+        opened.push((path, lock, meta));
+    }
+    let known = opened.iter().find_map(|(path, _, meta)| meta.as_ref().map(|meta| (*path, meta.clone())));
+    let mut random = Random::from_seed(seed());
+    let mut fresh = || Uuid::from_random(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()));
+    let cluster_id = known.as_ref().map_or_else(|| fresh().to_string(), |(_, meta)| meta.cluster_id.clone());
+    let mut directories = vec![];
+    for (index, (path, lock, meta)) in opened.into_iter().enumerate() {
+        let mut meta = meta.unwrap_or_else(|| MetaProperties {
+            cluster_id: cluster_id.clone(),
+            node_id: config.broker_id,
+            directory_id: None,
+        });
+        check_meta(path, &meta, &cluster_id, config.broker_id)?;
+        let id = match meta.directory_id {
+            Some(id) => id,
+            None => {
+                let id = fresh();
+                meta.directory_id = Some(id);
+                meta.write(&*disk, path)?;
+                id
+            }
+        };
+        let was_clean = log_dir::is_clean(&*disk, path)?;
+        for leftover in log_dir::list(&*disk, path)?.deleted {
+            log_dir::remove_partition(&*disk, &leftover)?;
+        }
+        directories.push(Directory::open(index, path.clone(), id, Arc::clone(&disk), was_clean, lock)?);
+    }
+    Ok((directories, cluster_id))
+}
+
+/// A directory with files in it that nobody formatted is somebody else's.
+fn refuse_foreign(disk: &dyn Disk, path: &Path) -> Result<(), StartError> {
+    let entries = disk.list(path).map_err(|source| StartError::Directory { path: path.to_owned(), source })?;
+    let foreign = entries.iter().find(|entry| entry.name != ".lock" && entry.name != "lost+found");
+    match foreign {
+        None => Ok(()),
+        Some(entry) => Err(StartError::ForeignDirectory {
+            path: path.to_owned(),
+            reason: format!("it has no meta.properties but holds '{}': give an empty directory, or one of a Kafka node", entry.name),
+        }),
+    }
+}
+
+fn check_meta(path: &Path, meta: &MetaProperties, cluster_id: &str, node_id: BrokerId) -> Result<(), StartError> {
+    let foreign = |reason| Err(StartError::ForeignDirectory { path: path.to_owned(), reason });
+    if meta.node_id != node_id {
+        return foreign(format!("meta.properties says node.id={}, this node has node.id={node_id}", meta.node_id));
+    }
+    if meta.cluster_id != cluster_id {
+        return foreign(format!("meta.properties says cluster.id={}, another directory says {cluster_id}", meta.cluster_id));
+    }
+    Ok(())
+}
+
+async fn open_quorum(config: &Config, cluster_id: &str, directories: &[Directory], published: &Published) -> Result<RaftQuorum, StartError> {
+    let mut options = Options::new(&config.metadata_log.dir, cluster_id, config.broker_id);
+    let directory = directories.iter().find(|directory| directory.path == config.metadata_log.dir).or(directories.first());
+    options.voter = Voter::new(directory.map_or(Uuid::ZERO, |directory| directory.id), vec![]);
+    options.segment_bytes = u64::from(config.metadata_log.segment_bytes);
+    options.max_bytes_between_snapshots = config.metadata_log.max_record_bytes_between_snapshots;
+    options.max_snapshot_interval = Duration::from_millis(config.metadata_log.max_snapshot_interval_ms.unwrap_or(0));
+    // What the first records of a new log are.
+    let first = activation_records(&MetadataLoader::default());
+    let framed = first.iter().map(|record| records::encode(record, MetadataVersion::LATEST).map(Bytes::from));
+    options.bootstrap_records = framed.collect::<Result<_, _>>().unwrap_or_default();
+    Ok(RaftQuorum::open(options, Publisher::new(published.clone())).await?)
+}
+
+/// Registers this broker with the controller and lets it serve.
+async fn register(node: &Arc<Node>) -> Result<(), StartError> {
+    let id = node.id();
+    let refused = |error| StartError::Registration { node_id: id, error };
+    let request = registration(node);
+    let next_offset = node.controller().quorum().status().high_watermark.get();
+    let reply = decide(node, |machine, image, _| machine.register_broker(image, &request, next_offset)).await.map_err(refused)?;
+    match ErrorCode::from_code(reply.error_code) {
+        Some(ErrorCode::None) => {}
+        error => return Err(refused(error.unwrap_or(ErrorCode::UnknownServerError))),
+    }
+    let unfenced = decide(node, |machine, image, _| machine.unfence_broker(image, id, reply.broker_epoch)).await.map_err(refused)?;
+    unfenced.map_err(|error| refused(error.code))
+}
+
+fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
+    let listeners = node.config().listeners.iter().filter(|listener| !listener.controller).filter_map(|listener| {
+        // Only what was set to be advertised goes into durable state: an address that a socket happened to have does not.
+        let endpoint = listener.advertised.as_ref().unwrap_or(&listener.endpoint);
+        let bound = node.bound.get(listener.endpoint.name.as_str())?;
+        Some(RegisteredListener {
+            name: endpoint.name.clone().into(),
+            host: endpoint.host.clone().into(),
+            port: if endpoint.port == 0 { bound.port() } else { endpoint.port },
+            security_protocol: listener.security_protocol as i16,
+            ..RegisteredListener::default()
+        })
+    });
+    let features = metadata::supported_features().map(|(name, range)| Feature {
+        name: name.into(),
+        min_supported_version: *range.start(),
+        max_supported_version: *range.end(),
+        ..Feature::default()
+    });
+    BrokerRegistrationRequest {
+        broker_id: node.id().get(),
+        cluster_id: node.cluster_id().to_owned().into(),
+        incarnation_id: node.random_uuid(),
+        listeners: listeners.collect(),
+        features: features.collect(),
+        rack: node.config().rack.clone().map(Into::into),
+        log_dirs: node.partitions().directories().iter().map(|directory| directory.id).collect(),
+        ..BrokerRegistrationRequest::default()
+    }
+}
+
+/// As many open files as the system allows: a partition has a few.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}
+
+/// From the system's randomness: ids must differ between nodes and between runs.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() ^ crate::clock::now().unix_ms as u64
+}
