@@ -1,6 +1,6 @@
 //! The properties of one node in force: its file, what was set for all brokers, what was set for this one.
 
-use super::synonyms::{listener_property, topic_synonyms, unit_synonyms};
+use super::synonyms::{Synonym, listener_property, topic_synonyms, unit_synonyms};
 use super::tables::{BROKER, BROKER_DYNAMIC_ONLY, TOPIC};
 use std::collections::BTreeMap;
 use stdx::properties::{Error, Password, Preset, Properties, Property, Type, Update, Value};
@@ -17,6 +17,7 @@ pub struct BrokerConfigs {
     broker: Properties,
     originals: Properties,
     values: Values,
+    topic_defaults: Values,
 }
 
 impl BrokerConfigs {
@@ -26,7 +27,14 @@ impl BrokerConfigs {
         share_id(&mut file);
         let values = resolve(&file)?;
         let none = Properties::default();
-        Ok(BrokerConfigs { originals: file.clone(), file, cluster: none.clone(), broker: none, values })
+        Ok(BrokerConfigs {
+            originals: file.clone(),
+            file,
+            cluster: none.clone(),
+            broker: none,
+            topic_defaults: topic_defaults(&values),
+            values,
+        })
     }
 
     /// The same node with other dynamic properties: for all brokers, and for this one. What is malformed, or cannot
@@ -44,7 +52,8 @@ impl BrokerConfigs {
         clamp_assignment_intervals(&mut originals, &self.values);
         // Every layer holds only valid values, so the fallback to the file's values is never taken.
         let values = resolve(&originals).unwrap_or_else(|_| self.values.clone());
-        BrokerConfigs { file: self.file.clone(), cluster, broker, originals, values }
+        let topic_defaults = topic_defaults(&values);
+        BrokerConfigs { file: self.file.clone(), cluster, broker, originals, values, topic_defaults }
     }
 
     /// The properties file.
@@ -97,29 +106,28 @@ impl BrokerConfigs {
         &self.values
     }
 
-    /// What topics have that set nothing themselves.
-    pub fn topic_defaults(&self) -> Values {
-        let mut defaults = Values::new();
-        for row in TOPIC.iter() {
-            if let Some(value) = self.topic_default(row) {
-                defaults.insert(row.name, Some(value));
-            }
-        }
-        defaults
+    /// What topics have that set nothing themselves, of the properties that a broker property stands behind.
+    pub fn topic_defaults(&self) -> &Values {
+        &self.topic_defaults
     }
+}
 
-    fn topic_default(&self, row: &Property) -> Option<Value> {
-        let (synonym, value) =
-            topic_synonyms(row.name).iter().find_map(|s| self.get(s.name).map(|value| (s, value)))?;
-        Some(match (row.type_, value.as_i64()) {
-            (Type::Long, Some(number)) => {
-                let number = number.saturating_mul(synonym.factor);
-                // Every negative retention time of a broker means for ever.
-                Value::Long(if row.name == "retention.ms" { number.max(-1) } else { number })
-            }
-            _ => value.clone(),
-        })
-    }
+fn topic_defaults(values: &Values) -> Values {
+    TOPIC.iter().filter_map(|row| Some((row.name, Some(topic_default(values, row)?)))).collect()
+}
+
+/// The first of a topic property's synonyms that is not null, in the topic property's unit.
+fn topic_default(values: &Values, row: &Property) -> Option<Value> {
+    let in_force = |synonym: &'static Synonym| Some((synonym.factor, values.get(synonym.name)?.as_ref()?));
+    let (factor, value) = topic_synonyms(row.name).iter().find_map(in_force)?;
+    Some(match (row.type_, value.as_i64()) {
+        (Type::Long, Some(number)) => {
+            let number = number.saturating_mul(factor);
+            // Every negative retention time of a broker means for ever.
+            Value::Long(if row.name == "retention.ms" { number.max(-1) } else { number })
+        }
+        _ => value.clone(),
+    })
 }
 
 /// The definition of a broker property, one that a listener overrides included.
@@ -239,8 +247,8 @@ mod tests {
     fn topic_defaults_come_from_the_broker_in_its_units() {
         #[track_caller]
         fn check(file: &[(&str, &str)], name: &str, expect: &str) {
-            let defaults = configs(file, &[], &[]).topic_defaults();
-            let text = defaults.get(name).and_then(Option::as_ref).map(Value::text);
+            let configs = configs(file, &[], &[]);
+            let text = configs.topic_defaults().get(name).and_then(Option::as_ref).map(Value::text);
             assert_eq!(text.as_deref(), Some(expect), "{file:?} {name}");
         }
         check(&[], "retention.ms", "604800000");

@@ -73,9 +73,9 @@ pub fn describe_broker_default(broker: &BrokerConfigs) -> Vec<ConfigEntry> {
 
 /// The properties of a topic that sets `overrides`, in the order of their names.
 pub fn describe_topic(broker: &BrokerConfigs, overrides: &Properties) -> Result<Vec<ConfigEntry>, Error> {
-    let mut defaults = broker.topic_defaults();
+    let defaults = broker.topic_defaults();
     describe_table(&TOPIC, overrides, ConfigSource::Topic, is_public, |row| {
-        let value = defaults.remove(row.name).map_or_else(|| default_value(row), Ok)?;
+        let value = defaults.get(row.name).map_or_else(|| default_value(row), |value| Ok(value.clone()))?;
         let chain = match topic_synonyms(row.name).first() {
             Some(synonym) => chain(broker, synonym.name, row.is_sensitive()),
             None => Vec::new(),

@@ -82,7 +82,7 @@ impl TopicConfig {
     /// What is in force for a topic that sets `overrides`. An override that is malformed is an error: the controller
     /// admits none, so it comes from another version.
     pub fn resolve(broker: &BrokerConfigs, overrides: &Properties) -> Result<Arc<TopicConfig>, Error> {
-        let mut values = broker.topic_defaults();
+        let mut values = broker.topic_defaults().clone();
         for row in TOPIC.iter() {
             let text = overrides.get(row.name);
             if text.is_some() || !values.contains_key(row.name) {

@@ -204,6 +204,7 @@ fn java_double(v: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(type_: Type, text: &str, expect: Result<Value, &str>) {
@@ -270,6 +271,19 @@ mod tests {
         }
         let list = Value::List(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!((list.text(), list.shown()), ("a,b".to_owned(), "[a, b]".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn text_is_parsed_again(text in "\\PC{0,16}|[-+0-9.eE,fd ]{0,10}") {
+            use Type::{Boolean, Class, Double, Int, List, Long, Password, Short, String};
+            for type_ in [Boolean, String, Int, Short, Long, Double, List, Class, Password] {
+                if let Ok(value) = type_.parse("x", &text) {
+                    let again = type_.parse("x", &value.text()).map(|v| v.text());
+                    prop_assert_eq!(again, Ok(value.text()), "{:?}", type_);
+                }
+            }
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub fn alter_topic(broker: &BrokerConfigs, current: &Properties, change: &Change
     if let Some((name, _)) = all.iter().find(|(name, _)| TOPIC.get(name).is_none()) {
         return Err(Reason::UnknownName { resource: "topic", name: name.to_owned() }.into());
     }
-    let mut values = broker.topic_defaults();
+    let mut values = broker.topic_defaults().clone();
     values.append(&mut parse_all(&TOPIC, &all)?);
     check_values(&InForce(&values), current, broker.flag("remote.log.storage.system.enable"))?;
     Ok(Altered::new(current, all))

@@ -64,7 +64,7 @@ mod tests {
         for (_, row) in all() {
             match row.preset {
                 Preset::Text(text) => {
-                    assert_eq!(row.parse(text).map(|v| v.text()), Ok(text.to_owned()), "{}", row.name)
+                    assert_eq!(row.parse(text).map(|v| v.text()), Ok(text.to_owned()), "{}", row.name);
                 }
                 Preset::Null => assert!(row.internal || row.resolve(None).is_ok(), "{}", row.name),
                 Preset::Required => {}
