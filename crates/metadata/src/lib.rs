@@ -18,10 +18,10 @@ pub mod records;
 mod resource;
 pub mod topic_name;
 
-pub use controller::{ApiError, ConfigRules, Controller, Outcome, Settings};
+pub use controller::{ApiError, Controller, Outcome};
 pub use delta::{ClusterDelta, TopicDelta};
 pub use error::Error;
 pub use image::{Broker, ClusterImage, Listener, Partition, Topic};
 pub use loader::MetadataLoader;
 pub use metadata_version::MetadataVersion;
-pub use resource::{ConfigResource, ConfigResourceType};
+pub use resource::ConfigResource;

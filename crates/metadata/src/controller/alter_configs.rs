@@ -3,231 +3,220 @@
 //! Does not serve BROKER_LOGGER, which is not in the metadata log: who serves it takes it out of the request before.
 //! Does not know `alter.config.policy.class.name`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use protocol::messages::incremental_alter_configs_request::AlterableConfig;
 use protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, ConfigRecord, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, alter_configs_response, incremental_alter_configs_response,
+    IncrementalAlterConfigsResponse, alter_configs_request, alter_configs_response,
+    incremental_alter_configs_request, incremental_alter_configs_response,
 };
 use protocol::{BrokerId, ErrorCode, MetadataRecord};
+use stdx::properties::Properties;
 
-use super::{ApiError, ConfigRules, Controller, MAX_RECORDS_PER_REQUEST, Outcome};
+use super::{ApiError, Controller, MAX_RECORDS_PER_REQUEST, Outcome};
+use crate::configs::{
+    self, Altered, BrokerConfigs, Change, ResourceType, Scope, alter_broker, alter_client_metrics,
+    alter_group, alter_topic,
+};
 use crate::image::text;
-use crate::{ClusterImage, ConfigResource, ConfigResourceType, topic_name};
+use crate::{ClusterImage, ConfigResource, topic_name};
 
-/// What to do with one property.
-#[derive(Clone, Copy, PartialEq)]
-enum Operation {
-    Set,
-    Delete,
-    Append,
-    Subtract,
-}
-
-/// What a resource gets: `None` takes a value away.
-type Changes = BTreeMap<String, Option<String>>;
-
-impl<C: ConfigRules> Controller<C> {
-    /// Answers IncrementalAlterConfigs that reached `broker`: only it can judge what is set on itself.
+impl Controller {
+    /// Answers IncrementalAlterConfigs, each resource alone. Of brokers, only this node and all together are changed:
+    /// nobody else can judge what is set on a node.
     pub fn incremental_alter_configs(
         &self,
         image: &ClusterImage,
         request: &IncrementalAlterConfigsRequest<'_>,
-        broker: BrokerId,
     ) -> Outcome<IncrementalAlterConfigsResponse<'static>> {
-        let mut changes =
-            ConfigChanges::of(request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_ref())));
-        let responses = request
-            .resources
-            .iter()
-            .map(|resource| {
-                let of = resource_of(resource.resource_type, &resource.resource_name);
-                let result = changes.add(&of, || {
-                    check_keys(resource.configs.iter().map(|config| {
-                        let needs_value = config.config_operation != Operation::Delete as i8;
-                        (config.name.as_ref(), needs_value && config.value.is_none())
-                    }))?;
-                    check_resource(&of, broker)?;
-                    let changes = self.incremental_changes(image, &of, &resource.configs)?;
-                    self.validated(image, &of, changes)
-                });
-                let (error_code, error_message) = ApiError::fields(&result);
-                incremental_alter_configs_response::AlterConfigsResourceResponse {
-                    error_code,
-                    error_message,
-                    resource_type: resource.resource_type,
-                    resource_name: text(&resource.resource_name),
-                    ..Default::default()
-                }
-            })
-            .collect();
+        let named = request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_ref()));
+        let mut alteration = Alteration::new(self, image, named);
+        let answer = |resource: &incremental_alter_configs_request::AlterConfigsResource<'_>| {
+            let change = Change::incremental(
+                resource.configs.iter().map(|c| (c.name.as_ref(), c.config_operation, c.value.as_deref())),
+            );
+            let (error_code, error_message) =
+                alteration.alter(resource.resource_type, &resource.resource_name, change);
+            incremental_alter_configs_response::AlterConfigsResourceResponse {
+                error_code,
+                error_message,
+                resource_type: resource.resource_type,
+                resource_name: text(&resource.resource_name),
+                ..Default::default()
+            }
+        };
+        let responses = request.resources.iter().map(answer).collect();
         Outcome {
-            records: changes.records_unless(request.validate_only),
+            records: alteration.records_unless(request.validate_only),
             reply: IncrementalAlterConfigsResponse { responses, ..Default::default() },
         }
     }
 
-    /// Answers AlterConfigs that reached `broker`. What the request does not name is taken away.
+    /// Answers AlterConfigs, as [`incremental_alter_configs`](Self::incremental_alter_configs) does. What the request
+    /// does not name is taken away.
     pub fn alter_configs(
         &self,
         image: &ClusterImage,
         request: &AlterConfigsRequest<'_>,
-        broker: BrokerId,
     ) -> Outcome<AlterConfigsResponse<'static>> {
-        let mut changes =
-            ConfigChanges::of(request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_ref())));
-        let responses = request
-            .resources
-            .iter()
-            .map(|resource| {
-                let of = resource_of(resource.resource_type, &resource.resource_name);
-                let result = changes.add(&of, || {
-                    check_keys(resource.configs.iter().map(|c| (c.name.as_ref(), c.value.is_none())))?;
-                    check_resource(&of, broker)?;
-                    let mut changes: Changes = resource
-                        .configs
-                        .iter()
-                        .map(|config| (config.name.to_string(), config.value.as_deref().map(str::to_owned)))
-                        .collect();
-                    for name in image.configs(&of).into_iter().flat_map(|set| set.keys()) {
-                        changes.entry(name.to_string()).or_insert(None);
-                    }
-                    self.validated(image, &of, changes)
-                });
-                let (error_code, error_message) = ApiError::fields(&result);
-                alter_configs_response::AlterConfigsResourceResponse {
-                    error_code,
-                    error_message,
-                    resource_type: resource.resource_type,
-                    resource_name: text(&resource.resource_name),
-                    ..Default::default()
-                }
-            })
-            .collect();
+        let named = request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_ref()));
+        let mut alteration = Alteration::new(self, image, named);
+        let answer = |resource: &alter_configs_request::AlterConfigsResource<'_>| {
+            let change = Change::replace(
+                resource.configs.iter().map(|config| (config.name.as_ref(), config.value.as_deref())),
+            );
+            let (error_code, error_message) =
+                alteration.alter(resource.resource_type, &resource.resource_name, change);
+            alter_configs_response::AlterConfigsResourceResponse {
+                error_code,
+                error_message,
+                resource_type: resource.resource_type,
+                resource_name: text(&resource.resource_name),
+                ..Default::default()
+            }
+        };
+        let responses = request.resources.iter().map(answer).collect();
         Outcome {
-            records: changes.records_unless(request.validate_only),
+            records: alteration.records_unless(request.validate_only),
             reply: AlterConfigsResponse { responses, ..Default::default() },
         }
     }
-
-    fn incremental_changes(
-        &self,
-        image: &ClusterImage,
-        resource: &ConfigResource,
-        configs: &[AlterableConfig<'_>],
-    ) -> Result<Changes, ApiError> {
-        let mut changes = Changes::new();
-        for config in configs {
-            let operation = Operation::of(config.config_operation)?;
-            let given = config.value.as_deref().unwrap_or_default();
-            let value = match operation {
-                Operation::Set => Some(given.to_owned()),
-                Operation::Delete => None,
-                Operation::Append | Operation::Subtract => {
-                    Some(self.edited_list(image, resource, &config.name, operation, given)?)
-                }
-            };
-            changes.insert(config.name.to_string(), value);
-        }
-        Ok(changes)
-    }
-
-    /// A list with `given` added to it or taken from it, beginning with the default where nothing is set.
-    fn edited_list(
-        &self,
-        image: &ClusterImage,
-        resource: &ConfigResource,
-        name: &str,
-        operation: Operation,
-        given: &str,
-    ) -> Result<String, ApiError> {
-        let property = self.configs.property(resource.resource_type, name);
-        if !property.as_ref().is_some_and(|property| property.is_list) {
-            return Err(not_a_list(resource, name, operation, property.is_some()));
-        }
-        let default = property.and_then(|property| property.default);
-        let current = image.config(resource, name).map(|value| &**value).or(default.as_deref());
-        let mut items: Vec<&str> = current.unwrap_or_default().split(',').filter(|s| !s.is_empty()).collect();
-        for item in given.split(',') {
-            let position = items.iter().position(|present| *present == item);
-            match (operation, position) {
-                (Operation::Append, None) => items.push(item),
-                (Operation::Subtract, Some(at)) => {
-                    items.remove(at);
-                }
-                _ => {}
-            }
-        }
-        Ok(items.join(","))
-    }
-
-    /// The records of changes, once the resource with them is found good.
-    fn validated(
-        &self,
-        image: &ClusterImage,
-        resource: &ConfigResource,
-        changes: Changes,
-    ) -> Result<Vec<MetadataRecord<'static>>, ApiError> {
-        let current = image.configs(resource);
-        let mut after: BTreeMap<String, String> = current
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
-        let mut records = vec![];
-        for (name, value) in changes {
-            let unchanged = after.get(&name) == value.as_ref();
-            match &value {
-                Some(value) => after.insert(name.clone(), value.clone()),
-                None => after.remove(&name),
-            };
-            // A value set again makes a broker read files again that it names (KAFKA-14136).
-            if !unchanged || resource.resource_type == ConfigResourceType::BROKER {
-                records.push(MetadataRecord::Config(ConfigRecord {
-                    resource_type: resource.resource_type.0,
-                    resource_name: text(&resource.name),
-                    name: name.into(),
-                    value: value.map(Into::into),
-                    ..ConfigRecord::default()
-                }));
-            }
-        }
-        check_name(resource)?;
-        self.configs.validate(resource, &after)?;
-        check_exists(image, resource)?;
-        Ok(records)
-    }
 }
 
-/// The records of a request, resource by resource.
-struct ConfigChanges<'a> {
+/// One request on its way through its resources.
+struct Alteration<'a> {
+    image: &'a ClusterImage,
+    node_id: BrokerId,
+    configs: BrokerConfigs,
     twice: BTreeSet<(i8, &'a str)>,
     records: Vec<MetadataRecord<'static>>,
 }
 
-impl<'a> ConfigChanges<'a> {
-    /// No records yet, of a request that names these resources.
-    fn of(named: impl Iterator<Item = (i8, &'a str)>) -> Self {
+impl<'a> Alteration<'a> {
+    /// Of a request that names these resources.
+    fn new(
+        controller: &Controller,
+        image: &'a ClusterImage,
+        named: impl Iterator<Item = (i8, &'a str)>,
+    ) -> Self {
         let mut seen = BTreeSet::new();
-        Self { twice: named.filter(|resource| !seen.insert(*resource)).collect(), records: vec![] }
+        Self {
+            image,
+            node_id: controller.node_id(),
+            configs: controller.configs_in_force(image),
+            twice: named.filter(|resource| !seen.insert(*resource)).collect(),
+            records: vec![],
+        }
     }
 
-    /// Adds the records that `change` makes for a resource, unless the request names the resource twice.
-    fn add(
+    /// Changes one resource, and gives the code and text of its answer.
+    fn alter(
         &mut self,
-        resource: &ConfigResource,
-        change: impl FnOnce() -> Result<Vec<MetadataRecord<'static>>, ApiError>,
-    ) -> Result<(), ApiError> {
-        if self.twice.contains(&(resource.resource_type.0, &*resource.name)) {
+        type_code: i8,
+        name: &str,
+        change: Result<Change, configs::Error>,
+    ) -> (i16, Option<Cow<'static, str>>) {
+        let result = self.records_of(type_code, name, change).and_then(|records| {
+            if self.records.len() + records.len() > MAX_RECORDS_PER_REQUEST {
+                return Err(ApiError::excessively_large_batch());
+            }
+            self.records.extend(records);
+            Ok(())
+        });
+        ApiError::fields(&result)
+    }
+
+    fn records_of(
+        &self,
+        type_code: i8,
+        name: &str,
+        change: Result<Change, configs::Error>,
+    ) -> Result<Vec<MetadataRecord<'static>>, ApiError> {
+        if self.twice.contains(&(type_code, name)) {
             return Err(ApiError::invalid_request("Each resource must appear at most once."));
         }
-        let records = change()?;
-        if self.records.len() + records.len() > MAX_RECORDS_PER_REQUEST {
-            return Err(ApiError::excessively_large_batch());
+        let change = change?;
+        let resource_type = ResourceType::from_code(type_code)
+            .filter(|resource_type| *resource_type != ResourceType::BrokerLogger)
+            .ok_or_else(|| ApiError::invalid_request(format!("Unknown resource type {type_code}")))?;
+        let resource = ConfigResource::new(resource_type, name);
+        self.check_name(&resource)?;
+        let before = self.image.properties(&resource);
+        let altered = self.altered(&resource, &before, &change)?;
+        self.check_exists(&resource)?;
+        let changes = match resource_type {
+            // A value set again makes a broker read files again that it names (KAFKA-14136).
+            ResourceType::Broker => named_changes(&change, &altered),
+            _ => altered.changes,
+        };
+        let record = |(name, value): (String, Option<String>)| {
+            MetadataRecord::Config(ConfigRecord {
+                resource_type: type_code,
+                resource_name: text(&resource.name),
+                name: name.into(),
+                value: value.map(Into::into),
+                ..ConfigRecord::default()
+            })
+        };
+        Ok(changes.into_iter().map(record).collect())
+    }
+
+    fn altered(
+        &self,
+        resource: &ConfigResource,
+        before: &Properties,
+        change: &Change,
+    ) -> Result<Altered, configs::Error> {
+        let node = &self.configs;
+        match resource.resource_type {
+            ResourceType::Topic => alter_topic(node, before, change),
+            ResourceType::Group => alter_group(node, before, change),
+            ResourceType::ClientMetrics => alter_client_metrics(&resource.name, before, change),
+            ResourceType::Broker | ResourceType::BrokerLogger => {
+                let scope = if resource.name.is_empty() { Scope::Cluster } else { Scope::Broker };
+                alter_broker(node, scope, change)
+            }
         }
-        self.records.extend(records);
-        Ok(())
+    }
+
+    fn check_name(&self, resource: &ConfigResource) -> Result<(), ApiError> {
+        let name = &*resource.name;
+        match (resource.resource_type, name) {
+            (ResourceType::Topic, "") => {
+                Err(ApiError::invalid_request("Default topic resources are not allowed."))
+            }
+            (ResourceType::Group, "") => {
+                Err(ApiError::invalid_request("Default group resources are not allowed."))
+            }
+            (ResourceType::Topic, _) => topic_name::validate(name).map_err(ApiError::invalid_topic),
+            (ResourceType::Broker, "") => Ok(()),
+            (ResourceType::Broker, _) => match name.parse::<i32>() {
+                Ok(id) if id == self.node_id.get() => Ok(()),
+                Ok(_) => Err(ApiError::invalid_request(format!(
+                    "Unexpected broker id, expected {}, but received {name}",
+                    self.node_id
+                ))),
+                Err(_) => {
+                    Err(ApiError::invalid_request(format!("Node id must be an integer, but it is: {name}")))
+                }
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn check_exists(&self, resource: &ConfigResource) -> Result<(), ApiError> {
+        let name = &*resource.name;
+        match resource.resource_type {
+            ResourceType::Topic if self.image.topic(name).is_none() => {
+                Err(ApiError::unknown_topic_or_partition(format!("The topic '{name}' does not exist.")))
+            }
+            ResourceType::Broker if !name.is_empty() && self.image.broker(self.node_id).is_none() => {
+                let message = format!("No broker with id {name} found.");
+                Err(ApiError { code: ErrorCode::BrokerIdNotRegistered, message: Some(message.into()) })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn records_unless(self, validate_only: bool) -> Vec<MetadataRecord<'static>> {
@@ -235,111 +224,19 @@ impl<'a> ConfigChanges<'a> {
     }
 }
 
-impl Operation {
-    fn of(number: i8) -> Result<Self, ApiError> {
-        match number {
-            0 => Ok(Self::Set),
-            1 => Ok(Self::Delete),
-            2 => Ok(Self::Append),
-            3 => Ok(Self::Subtract),
-            other => Err(ApiError::invalid_request(format!("Unknown operations type {other}"))),
-        }
-    }
-
-    fn names(self) -> (&'static str, &'static str) {
-        if self == Self::Append { ("APPEND", "append") } else { ("SUBTRACT", "subtract") }
-    }
-}
-
-fn resource_of(resource_type: i8, name: &str) -> ConfigResource {
-    ConfigResource::new(ConfigResourceType(resource_type), name)
-}
-
-/// Refuses names that are there twice, then values that are null and may not be.
-fn check_keys<'a>(keys: impl Iterator<Item = (&'a str, bool)>) -> Result<(), ApiError> {
-    let (mut seen, mut nulls, mut twice) = (BTreeSet::new(), vec![], false);
-    for (name, null) in keys {
-        twice |= !seen.insert(name);
-        if null {
-            nulls.push(name);
-        }
-    }
-    if twice {
-        return Err(ApiError::invalid_request("Error due to duplicate config keys"));
-    }
-    if nulls.is_empty() {
-        return Ok(());
-    }
-    Err(ApiError::invalid_request(format!("Null value not supported for : {}", nulls.join(", "))))
-}
-
-/// Refuses types of resources that have no configurations in the log, and other brokers than the one asked.
-fn check_resource(resource: &ConfigResource, broker: BrokerId) -> Result<(), ApiError> {
-    match resource.resource_type {
-        ConfigResourceType::BROKER if !resource.name.is_empty() => match resource.name.parse::<i32>() {
-            Err(_) => Err(ApiError::invalid_request(format!(
-                "Node id must be an integer, but it is: {}",
-                resource.name
-            ))),
-            Ok(id) if id != broker.get() => Err(ApiError::invalid_request(format!(
-                "Unexpected broker id, expected {broker}, but received {}",
-                resource.name
-            ))),
-            Ok(_) => Ok(()),
-        },
-        ConfigResourceType::TOPIC
-        | ConfigResourceType::BROKER
-        | ConfigResourceType::CLIENT_METRICS
-        | ConfigResourceType::GROUP => Ok(()),
-        ConfigResourceType(other) => Err(ApiError::invalid_request(format!("Unknown resource type {other}"))),
-    }
-}
-
-fn check_name(resource: &ConfigResource) -> Result<(), ApiError> {
-    let unnamed =
-        |message| if resource.name.is_empty() { Err(ApiError::invalid_request(message)) } else { Ok(()) };
-    match resource.resource_type {
-        ConfigResourceType::TOPIC => {
-            unnamed("Default topic resources are not allowed.")?;
-            topic_name::validate(&resource.name).map_err(ApiError::invalid_topic)
-        }
-        ConfigResourceType::GROUP => unnamed("Default group resources are not allowed."),
-        ConfigResourceType::CLIENT_METRICS => unnamed("Subscription name can't be empty"),
-        _ => Ok(()),
-    }
-}
-
-fn check_exists(image: &ClusterImage, resource: &ConfigResource) -> Result<(), ApiError> {
-    if resource.resource_type == ConfigResourceType::TOPIC && image.topic(&resource.name).is_none() {
-        let message = format!("The topic '{}' does not exist.", resource.name);
-        return Err(ApiError::unknown_topic_or_partition(message));
-    }
-    if resource.resource_type == ConfigResourceType::BROKER
-        && let Ok(id) = resource.name.parse()
-        && image.broker(BrokerId(id)).is_none()
-    {
-        let message = format!("No broker with id {id} found.");
-        return Err(ApiError { code: ErrorCode::BrokerIdNotRegistered, message: Some(message.into()) });
-    }
-    Ok(())
-}
-
-/// Brokers judge their own properties with other words than the controller judges the rest.
-fn not_a_list(resource: &ConfigResource, name: &str, operation: Operation, known: bool) -> ApiError {
-    let (loud, quiet) = operation.names();
-    ApiError::invalid_config(match (resource.resource_type, known) {
-        (ConfigResourceType::BROKER, true) => {
-            format!("Config value {quiet} is not allowed for config key: {name}")
-        }
-        (ConfigResourceType::BROKER, false) => format!("Unknown config name: {name}"),
-        _ => format!("Can't {loud} to key {name} because its type is not LIST."),
-    })
+/// What differs, and everything that the change names, whether it differs or not.
+fn named_changes(change: &Change, altered: &Altered) -> Vec<(String, Option<String>)> {
+    let named: Vec<&str> = match change {
+        Change::Incremental(operations) => operations.iter().map(|(name, ..)| &**name).collect(),
+        Change::Replace(all) => all.iter().map(|(name, _)| name).collect(),
+    };
+    let differing = altered.changes.iter().map(|(name, _)| &**name);
+    let names: BTreeSet<&str> = named.into_iter().chain(differing).collect();
+    names.into_iter().map(|name| (name.to_owned(), altered.all.get(name).map(str::to_owned))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use protocol::messages::{alter_configs_request, incremental_alter_configs_request};
-
     use super::super::testing::{World, topic};
     use super::*;
 
@@ -355,11 +252,11 @@ mod tests {
         resources: &[(i8, &str, &[Op<'_>])],
         validate_only: bool,
     ) -> Vec<Answer> {
-        let config = |(name, operation, value): &Op<'_>| AlterableConfig {
+        let config = |(name, operation, value): &Op<'_>| incremental_alter_configs_request::AlterableConfig {
             name: text(name),
             config_operation: *operation,
             value: value.map(text),
-            ..AlterableConfig::default()
+            ..Default::default()
         };
         let resource = |(resource_type, name, ops): &(i8, &str, &[Op<'_>])| {
             incremental_alter_configs_request::AlterConfigsResource {
@@ -374,7 +271,7 @@ mod tests {
             validate_only,
             ..IncrementalAlterConfigsRequest::default()
         };
-        let outcome = world.controller.incremental_alter_configs(world.image(), &request, BrokerId(1));
+        let outcome = world.controller.incremental_alter_configs(world.image(), &request);
         let reply = world.commit(outcome);
         reply.responses.into_iter().map(|r| (r.error_code, r.error_message.map(Into::into))).collect()
     }
@@ -468,11 +365,25 @@ mod tests {
             (
                 BROKER,
                 "1",
-                &[("retention.ms", 2, Some("1"))],
+                &[("log.retention.ms", 2, Some("1"))],
                 40,
-                "Config value append is not allowed for config key: retention.ms",
+                "Config value append is not allowed for config key: log.retention.ms",
             ),
             (BROKER, "1", &[("foo", 2, Some("1"))], 40, "Unknown config name: foo"),
+            (
+                BROKER,
+                "1",
+                &[("node.id", 0, Some("1"))],
+                42,
+                "Cannot update these configs dynamically: [node.id]",
+            ),
+            (
+                TOPIC,
+                "t",
+                &[("retention.ms", 0, Some("x"))],
+                40,
+                "Invalid value x for configuration retention.ms: Not a number of type LONG",
+            ),
         ];
         let before = world.next_offset;
         for (resource_type, name, ops, code, message) in cases {
@@ -503,7 +414,7 @@ mod tests {
             }],
             ..AlterConfigsRequest::default()
         };
-        let outcome = world.controller.alter_configs(world.image(), &request, BrokerId(1));
+        let outcome = world.controller.alter_configs(world.image(), &request);
         assert_eq!(world.commit(outcome).responses[0].error_code, 0);
         assert_eq!(value(&world, "retention.ms"), None);
         assert_eq!(value(&world, "cleanup.policy").as_deref(), Some("compact"));

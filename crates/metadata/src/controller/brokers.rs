@@ -13,14 +13,14 @@ use protocol::messages::{
 };
 use protocol::{BrokerId, MetadataRecord, Uuid};
 
-use super::{ApiError, ConfigRules, Controller, Outcome, check_broker_epoch, leadership};
+use super::{ApiError, Controller, Outcome, check_broker_epoch, leadership};
 use crate::image::{directory, text};
 use crate::{ClusterImage, MetadataVersion};
 
 const UNFENCE: i8 = -1;
 const FENCE: i8 = 1;
 
-impl<C: ConfigRules> Controller<C> {
+impl Controller {
     /// Answers BrokerRegistration. A new incarnation starts fenced with epoch `next_offset`, the offset that its
     /// record gets or a later one; what the last incarnation led has no leader until it is unfenced, so every
     /// restart is a new leader epoch and followers and consumers notice what a crash lost (KIP-101).
@@ -99,10 +99,10 @@ impl<C: ConfigRules> Controller<C> {
         request: &BrokerRegistrationRequest<'_>,
         next_offset: i64,
     ) -> Result<(Vec<MetadataRecord<'static>>, i64), ApiError> {
-        if request.cluster_id != self.settings.cluster_id.as_str() {
+        if request.cluster_id != self.cluster_id.as_str() {
             return Err(ApiError::inconsistent_cluster_id(format!(
                 "Expected cluster ID {}, but got cluster ID {}",
-                self.settings.cluster_id, request.cluster_id
+                self.cluster_id, request.cluster_id
             )));
         }
         if image.metadata_version().has_directories() {

@@ -9,11 +9,11 @@ use protocol::{BrokerId, ErrorCode, MetadataRecord};
 use stdx::Random;
 
 use super::create_topics::unique;
-use super::{ApiError, ConfigRules, Controller, MAX_RECORDS_PER_REQUEST, Outcome, placement, replicas};
+use super::{ApiError, Controller, MAX_RECORDS_PER_REQUEST, Outcome, placement, replicas};
 use crate::image::text;
 use crate::{ClusterImage, Topic};
 
-impl<C: ConfigRules> Controller<C> {
+impl Controller {
     /// Answers CreatePartitions. Names that are twice in the request are answered once, before all others.
     pub fn create_partitions(
         &self,

@@ -9,14 +9,15 @@ use protocol::messages::create_topics_response::CreatableTopicResult;
 use protocol::messages::{ConfigRecord, CreateTopicsRequest, CreateTopicsResponse, TopicRecord};
 use protocol::{BrokerId, MetadataRecord, Uuid};
 use stdx::Random;
+use stdx::properties::Properties;
 
-use super::{ApiError, ConfigRules, Controller, MAX_RECORDS_PER_REQUEST, Outcome, placement, replicas};
+use super::node::created_topic_config;
+use super::{ApiError, Controller, MAX_RECORDS_PER_REQUEST, Outcome, placement, replicas};
+use crate::configs::{BrokerConfigs, Change, ResourceType, alter_topic, describe_created_topic};
 use crate::image::text;
-use crate::{ClusterImage, ConfigResource, Partition, topic_name};
+use crate::{ClusterImage, Partition, topic_name};
 
-type Configs = BTreeMap<String, String>;
-
-impl<C: ConfigRules> Controller<C> {
+impl Controller {
     /// Answers CreateTopics. Topics stand alone: one that is refused does not hinder another. Names that are twice in
     /// the request are answered once, after all others.
     pub fn create_topics(
@@ -27,12 +28,13 @@ impl<C: ConfigRules> Controller<C> {
     ) -> Outcome<CreateTopicsResponse<'static>> {
         let (names, duplicates) = unique(request.topics.iter().map(|topic| topic.name.as_ref()));
         let too_many = self.requested_partitions(request, &duplicates) > MAX_RECORDS_PER_REQUEST;
+        let configs = self.configs_in_force(image);
         let (mut records, mut results) = (vec![], vec![]);
         for topic in request.topics.iter().filter(|topic| names.contains(topic.name.as_ref())) {
             let created = if too_many {
                 Err(ApiError::policy_violation("Excessively large number of partitions per request."))
             } else {
-                self.create_topic(image, topic, random)
+                self.create_topic(image, &configs, topic, random)
             };
             results.push(match created {
                 Ok((result, new)) => {
@@ -56,9 +58,13 @@ impl<C: ConfigRules> Controller<C> {
         Outcome { records, reply: CreateTopicsResponse { topics: results, ..Default::default() } }
     }
 
+    fn num_partitions(&self) -> i32 {
+        self.configs.int("num.partitions") as i32
+    }
+
     fn requested_partitions(&self, request: &CreateTopicsRequest<'_>, duplicates: &BTreeSet<&str>) -> usize {
         let partitions = |topic: &CreatableTopic<'_>| match (topic.assignments.len(), topic.num_partitions) {
-            (0, -1) => usize::try_from(self.settings.num_partitions).unwrap_or(0),
+            (0, -1) => usize::try_from(self.num_partitions()).unwrap_or(0),
             (0, count) => usize::try_from(count).unwrap_or(0),
             (assigned, _) => assigned,
         };
@@ -69,30 +75,30 @@ impl<C: ConfigRules> Controller<C> {
     fn create_topic(
         &self,
         image: &ClusterImage,
+        configs: &BrokerConfigs,
         topic: &CreatableTopic<'_>,
         random: &mut Random,
     ) -> Result<(CreatableTopicResult<'static>, Vec<MetadataRecord<'static>>), ApiError> {
         validate_new_name(image, &topic.name)?;
-        let configs = requested_configs(topic)?;
-        if !configs.is_empty() {
-            self.configs.validate(&ConfigResource::topic(topic.name.as_ref()), &configs)?;
-        }
+        let overrides = requested_configs(topic)?;
+        alter_topic(configs, &Properties::default(), &Change::Replace(overrides.clone()))?;
         let partitions = if topic.assignments.is_empty() {
             self.placed(image, topic, random)?
         } else {
             assigned(image, topic)?
         };
         let topic_id = random_topic_id(image, random);
+        let effective = describe_created_topic(configs, &overrides);
         let result = CreatableTopicResult {
             name: text(&topic.name),
             topic_id,
             error_message: None,
             num_partitions: partitions.len() as i32,
             replication_factor: partitions.first().map_or(-1, |partition| partition.replicas.len() as i16),
-            configs: Some(self.configs.effective_topic_configs(image, &configs)),
+            configs: Some(effective.into_iter().map(created_topic_config).collect()),
             ..CreatableTopicResult::default()
         };
-        Ok((result, topic_records(image, topic, topic_id, configs, &partitions)))
+        Ok((result, topic_records(image, topic, topic_id, &overrides, &partitions)))
     }
 
     /// Partitions that the controller places.
@@ -103,7 +109,7 @@ impl<C: ConfigRules> Controller<C> {
         random: &mut Random,
     ) -> Result<Vec<Partition>, ApiError> {
         let replication_factor = match topic.replication_factor {
-            -1 => self.settings.default_replication_factor,
+            -1 => self.configs.int("default.replication.factor") as i16,
             1.. => topic.replication_factor,
             _ => {
                 return Err(ApiError::invalid_replication_factor(
@@ -112,7 +118,7 @@ impl<C: ConfigRules> Controller<C> {
             }
         };
         let count = match topic.num_partitions {
-            -1 => self.settings.num_partitions,
+            -1 => self.num_partitions(),
             1.. => topic.num_partitions,
             _ => {
                 return Err(ApiError::invalid_partitions(
@@ -172,7 +178,7 @@ fn validate_new_name(image: &ClusterImage, name: &str) -> Result<(), ApiError> {
     }
 }
 
-fn requested_configs(topic: &CreatableTopic<'_>) -> Result<Configs, ApiError> {
+fn requested_configs(topic: &CreatableTopic<'_>) -> Result<Properties, ApiError> {
     let nulls: Vec<&str> =
         topic.configs.iter().filter(|config| config.value.is_none()).map(|config| &*config.name).collect();
     if !nulls.is_empty() {
@@ -181,10 +187,8 @@ fn requested_configs(topic: &CreatableTopic<'_>) -> Result<Configs, ApiError> {
             nulls.join(",")
         )));
     }
-    let pair = |name: &str, value: &Option<std::borrow::Cow<'_, str>>| {
-        Some((name.to_owned(), value.as_ref()?.clone().into_owned()))
-    };
-    Ok(topic.configs.iter().filter_map(|config| pair(&config.name, &config.value)).collect())
+    let pairs = topic.configs.iter().filter_map(|config| Some((&*config.name, config.value.as_deref()?)));
+    Ok(pairs.collect())
 }
 
 /// Partitions that the request places by hand.
@@ -241,21 +245,20 @@ fn topic_records(
     image: &ClusterImage,
     topic: &CreatableTopic<'_>,
     topic_id: Uuid,
-    configs: Configs,
+    configs: &Properties,
     partitions: &[Partition],
 ) -> Vec<MetadataRecord<'static>> {
-    let mut records = Vec::with_capacity(1 + configs.len() + partitions.len());
-    records.push(MetadataRecord::Topic(TopicRecord {
+    let mut records = vec![MetadataRecord::Topic(TopicRecord {
         name: text(&topic.name),
         topic_id,
         ..TopicRecord::default()
-    }));
-    records.extend(configs.into_iter().map(|(name, value)| {
+    })];
+    records.extend(configs.iter().map(|(name, value)| {
         MetadataRecord::Config(ConfigRecord {
-            resource_type: crate::ConfigResourceType::TOPIC.0,
+            resource_type: ResourceType::Topic as i8,
             resource_name: text(&topic.name),
-            name: name.into(),
-            value: Some(value.into()),
+            name: text(name),
+            value: Some(text(value)),
             ..ConfigRecord::default()
         })
     }));
@@ -303,7 +306,10 @@ mod tests {
         let reply = world.commit(outcome);
         let shape = |t: &CreatableTopicResult<'_>| (t.error_code, t.num_partitions, t.replication_factor);
         assert_eq!(reply.topics.iter().map(shape).collect::<Vec<_>>(), [(0, 3, 1), (0, 1, 1)]);
-        assert_eq!(reply.topics[0].configs.as_ref().unwrap().len(), 2);
+        let configs = reply.topics[0].configs.as_ref().unwrap();
+        let config = |name| configs.iter().find(|config| config.name == name).unwrap();
+        assert_eq!(config("retention.ms").value.as_deref(), Some("5"));
+        assert_eq!((config("retention.ms").config_source, config("segment.ms").config_source), (1, 5));
         let made = world.image().topic("given").unwrap();
         assert_eq!(made.id, reply.topics[0].topic_id);
         assert_eq!(world.image().topic_configs("given").unwrap().len(), 2);

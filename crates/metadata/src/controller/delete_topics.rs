@@ -9,11 +9,11 @@ use protocol::messages::delete_topics_response::DeletableTopicResult;
 use protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, RemoveTopicRecord};
 use protocol::{ErrorCode, MetadataRecord, Uuid};
 
-use super::{ApiError, ConfigRules, Controller, Outcome};
+use super::{ApiError, Controller, Outcome};
 use crate::ClusterImage;
 use crate::image::text;
 
-impl<C: ConfigRules> Controller<C> {
+impl Controller {
     /// Answers DeleteTopics of a request of `version`, each topic alone. Kafka shuffles its answers; ours are sorted.
     pub fn delete_topics(
         &self,
@@ -22,7 +22,7 @@ impl<C: ConfigRules> Controller<C> {
         version: i16,
     ) -> Outcome<DeleteTopicsResponse<'static>> {
         let mut answers = Answers::default();
-        if !self.settings.delete_topic_enable {
+        if !self.configs.flag("delete.topic.enable") {
             answers.refuse_all(request, &deletion_disabled(version));
         } else {
             answers.resolve(image, request);
@@ -159,7 +159,7 @@ impl Answers {
 mod tests {
     use protocol::messages::delete_topics_request::DeleteTopicState;
 
-    use super::super::testing::{World, topic};
+    use super::super::testing::{self, World, topic};
     use super::*;
 
     fn named(name: Option<&str>, topic_id: Uuid) -> DeleteTopicState<'static> {
@@ -236,7 +236,7 @@ mod tests {
     fn deletion_can_be_disabled() {
         let mut world = World::of(1);
         world.create(vec![topic("t", 1, 1, &[])]);
-        world.controller.settings.delete_topic_enable = false;
+        world.controller = testing::controller(&[("delete.topic.enable", "false")]);
         let request = DeleteTopicsRequest { topic_names: vec!["t".into()], ..Default::default() };
         for (version, code) in [(1, 42), (2, 42), (3, 73), (6, 73)] {
             let outcome = world.controller.delete_topics(world.image(), &request, version);

@@ -8,11 +8,11 @@ mod alter_configs;
 mod api_error;
 mod bootstrap;
 mod brokers;
-mod config_rules;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod leadership;
+mod node;
 mod placement;
 mod producer_ids;
 #[cfg(test)]
@@ -24,10 +24,10 @@ mod testing;
 use protocol::{BrokerId, MetadataRecord};
 
 use crate::ClusterImage;
+use crate::configs::BrokerConfigs;
 
 pub use api_error::ApiError;
 pub use bootstrap::activation_records;
-pub use config_rules::{ConfigProperty, ConfigRules};
 
 pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
 
@@ -50,30 +50,17 @@ impl<R> Outcome<R> {
     }
 }
 
-/// The properties of a node that the controller decides by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// `num.partitions`.
-    pub num_partitions: i32,
-    /// `default.replication.factor`.
-    pub default_replication_factor: i16,
-    /// `delete.topic.enable`.
-    pub delete_topic_enable: bool,
-    /// The cluster's id, as in `meta.properties`.
-    pub cluster_id: String,
-}
-
 /// Decides about the cluster. See the module.
 #[derive(Clone, Debug)]
-pub struct Controller<C> {
-    settings: Settings,
-    configs: C,
+pub struct Controller {
+    cluster_id: String,
+    configs: BrokerConfigs,
 }
 
-impl<C: ConfigRules> Controller<C> {
-    /// A controller with these settings, judging configurations by these rules.
-    pub const fn new(settings: Settings, configs: C) -> Self {
-        Self { settings, configs }
+impl Controller {
+    /// The controller of a node: the cluster's id as in `meta.properties`, and the node's properties file.
+    pub const fn new(cluster_id: String, configs: BrokerConfigs) -> Self {
+        Self { cluster_id, configs }
     }
 }
 

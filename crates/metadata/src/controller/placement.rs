@@ -51,7 +51,7 @@ impl Rack {
 
 /// The replicas of `partitions` new partitions. The first of each is a broker that is not fenced. The error is the
 /// end of Kafka's sentence "Unable to replicate the partition N time(s): ".
-pub fn place(
+pub(super) fn place(
     image: &ClusterImage,
     partitions: usize,
     replication_factor: i16,

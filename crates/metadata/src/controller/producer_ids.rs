@@ -3,13 +3,13 @@
 use protocol::messages::{AllocateProducerIdsRequest, AllocateProducerIdsResponse, ProducerIdsRecord};
 use protocol::{ErrorCode, MetadataRecord};
 
-use super::{ApiError, ConfigRules, Controller, Outcome, check_broker_epoch};
+use super::{ApiError, Controller, Outcome, check_broker_epoch};
 use crate::ClusterImage;
 
 /// How many producer ids a block has.
 pub const PRODUCER_ID_BLOCK_SIZE: i32 = 1000;
 
-impl<C: ConfigRules> Controller<C> {
+impl Controller {
     /// Answers AllocateProducerIds. The ids may be used once the record is committed.
     pub fn allocate_producer_ids(
         &self,

@@ -86,7 +86,7 @@ impl World {
                 };
                 let request =
                     IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
-                let outcome = self.controller.incremental_alter_configs(self.image(), &request, BrokerId(1));
+                let outcome = self.controller.incremental_alter_configs(self.image(), &request);
                 self.commit(outcome);
             }
             Step::AllocateProducerIds { broker } => {

@@ -1,64 +1,26 @@
-//! A cluster for tests: a controller, its image, and rules for a handful of properties.
-
-use std::collections::BTreeMap;
+//! A cluster for tests: a controller and its image.
 
 use protocol::messages::broker_registration_request::{Feature, Listener};
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use protocol::messages::create_topics_response::CreatableTopicConfigs;
 use protocol::messages::{BrokerRegistrationRequest, CreateTopicsRequest};
 use protocol::{BrokerId, MetadataRecord, Offset, Uuid};
 use stdx::Random;
 
-use super::{ApiError, ConfigProperty, ConfigRules, Controller, Outcome, Settings, activation_records};
-use crate::{ClusterImage, ConfigResource, ConfigResourceType, MetadataLoader};
+use super::{Controller, Outcome, activation_records};
+use crate::configs::BrokerConfigs;
+use crate::{ClusterImage, MetadataLoader};
 
 pub(crate) const CLUSTER_ID: &str = "q1Sh-9_ISia_zwGINzRvyQ";
 
-/// Knows `retention.ms`, a number, and `cleanup.policy`, a list.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules;
-
-impl ConfigRules for Rules {
-    fn property(&self, _: ConfigResourceType, name: &str) -> Option<ConfigProperty> {
-        match name {
-            "cleanup.policy" => Some(ConfigProperty { is_list: true, default: Some("delete".into()) }),
-            "retention.ms" => Some(ConfigProperty { is_list: false, default: Some("604800000".into()) }),
-            _ => None,
-        }
-    }
-
-    fn validate(&self, _: &ConfigResource, configs: &BTreeMap<String, String>) -> Result<(), ApiError> {
-        for (name, value) in configs {
-            match name.as_str() {
-                "retention.ms" if value.parse::<i64>().is_err() => {
-                    return Err(ApiError::invalid_config(format!(
-                        "Invalid value {value} for configuration {name}: Not a number of type LONG"
-                    )));
-                }
-                "retention.ms" | "cleanup.policy" => {}
-                _ => return Err(ApiError::invalid_config(format!("Unknown topic config name: {name}"))),
-            }
-        }
-        Ok(())
-    }
-
-    fn effective_topic_configs(
-        &self,
-        _: &ClusterImage,
-        configs: &BTreeMap<String, String>,
-    ) -> Vec<CreatableTopicConfigs<'static>> {
-        let config = |(name, value): (&String, &String)| CreatableTopicConfigs {
-            name: name.clone().into(),
-            value: Some(value.clone().into()),
-            config_source: 1,
-            ..CreatableTopicConfigs::default()
-        };
-        configs.iter().map(config).collect()
-    }
+/// The controller of node 1, with these properties.
+pub(crate) fn controller(properties: &[(&str, &str)]) -> Controller {
+    let node = [("process.roles", "broker,controller"), ("node.id", "1")];
+    let file = node.iter().chain(properties).copied().collect();
+    Controller::new(CLUSTER_ID.into(), BrokerConfigs::new(file).unwrap())
 }
 
 pub(crate) struct World {
-    pub(crate) controller: Controller<Rules>,
+    pub(crate) controller: Controller,
     pub(crate) loader: MetadataLoader,
     pub(crate) random: Random,
     pub(crate) next_offset: i64,
@@ -68,14 +30,8 @@ pub(crate) struct World {
 impl World {
     /// A new cluster without brokers.
     pub(crate) fn empty() -> Self {
-        let settings = Settings {
-            num_partitions: 1,
-            default_replication_factor: 1,
-            delete_topic_enable: true,
-            cluster_id: CLUSTER_ID.into(),
-        };
         let mut world = Self {
-            controller: Controller::new(settings, Rules),
+            controller: controller(&[]),
             loader: MetadataLoader::default(),
             random: Random::from_seed(1),
             next_offset: 0,

@@ -10,7 +10,8 @@ use protocol::messages::{
 use protocol::{BrokerId, Offset, ProducerId, Uuid};
 
 use super::{Broker, ClusterImage, Configs, Partition, Quota, QuotaEntity, Topic};
-use crate::{ConfigResource, ConfigResourceType, MetadataVersion, topic_name};
+use crate::configs::ResourceType;
+use crate::{ConfigResource, MetadataVersion, topic_name};
 
 impl ClusterImage {
     /// The offset of the last record in this image; `None` before the first.
@@ -118,7 +119,7 @@ impl ClusterImage {
     }
 
     /// The names of the resources of a type that something was set on, ascending.
-    pub fn configured(&self, resource_type: ConfigResourceType) -> impl Iterator<Item = &Arc<str>> {
+    pub fn configured(&self, resource_type: ResourceType) -> impl Iterator<Item = &Arc<str>> {
         self.configs
             .range(ConfigResource::new(resource_type, "")..)
             .map(|(resource, _)| resource)

@@ -11,7 +11,8 @@ use protocol::messages::{
 use protocol::{BrokerId, MetadataRecord, Offset, ProducerId};
 
 use super::{Broker, ClusterImage, Partition, Quota, QuotaEntity, Topic, kept};
-use crate::{ConfigResource, ConfigResourceType, Error, MetadataVersion, topic_name};
+use crate::configs::ResourceType;
+use crate::{ConfigResource, Error, MetadataVersion, topic_name};
 
 impl ClusterImage {
     /// Applies the record at `offset`. After an error the image is as before.
@@ -49,7 +50,7 @@ impl ClusterImage {
             MetadataRecord::PartitionChange(record) => self.replay_partition_change(offset, record)?,
             MetadataRecord::RemoveTopic(record) => self.replay_remove_topic(offset, record)?,
             MetadataRecord::ClearElr(record) => self.replay_clear_elr(offset, &record.topic_name)?,
-            MetadataRecord::Config(record) => self.replay_config(record),
+            MetadataRecord::Config(record) => self.replay_config(offset, record)?,
             MetadataRecord::ClientQuota(record) => self.replay_client_quota(record),
             MetadataRecord::ProducerIds(record) => {
                 self.next_producer_id = Some(ProducerId(record.next_producer_id));
@@ -228,9 +229,11 @@ impl ClusterImage {
         Ok(())
     }
 
-    fn replay_config(&mut self, record: &ConfigRecord<'_>) {
-        let resource =
-            ConfigResource::new(ConfigResourceType(record.resource_type), record.resource_name.as_ref());
+    fn replay_config(&mut self, offset: Offset, record: &ConfigRecord<'_>) -> Result<(), Error> {
+        let value = record.resource_type;
+        let invalid = Error::InvalidValue { offset, field: "ConfigRecord.ResourceType", value: value.into() };
+        let resource_type = ResourceType::from_code(value).ok_or(invalid)?;
+        let resource = ConfigResource::new(resource_type, record.resource_name.as_ref());
         let configs = self.configs.entry(resource.clone()).or_default();
         match &record.value {
             Some(value) => {
@@ -243,6 +246,7 @@ impl ClusterImage {
         if configs.is_empty() {
             self.configs.remove(&resource);
         }
+        Ok(())
     }
 
     fn replay_client_quota(&mut self, record: &ClientQuotaRecord<'_>) {

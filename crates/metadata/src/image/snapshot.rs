@@ -89,7 +89,7 @@ impl ClusterImage {
         for (resource, configs) in &self.configs {
             records.extend(configs.iter().map(|(name, value)| {
                 MetadataRecord::Config(ConfigRecord {
-                    resource_type: resource.resource_type.0,
+                    resource_type: resource.resource_type as i8,
                     resource_name: text(&resource.name),
                     name: text(name),
                     value: Some(text(value)),
