@@ -13,6 +13,8 @@ mod describe;
 mod durable;
 mod edit;
 mod expiry;
+#[cfg(test)]
+mod harness;
 mod heartbeat;
 mod join;
 mod leave;
