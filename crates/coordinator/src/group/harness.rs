@@ -31,6 +31,7 @@ pub(super) struct Shell {
     pub(super) now: Now,
     /// What the next append fails with.
     pub(super) append_error: Option<CommitError>,
+    pub(super) high_watermark: Offset,
     /// Whether an append is committed at once.
     pub(super) commits: bool,
     config: GroupConfig,
@@ -45,6 +46,7 @@ impl Shell {
             log: Vec::new(),
             now: Now::at_ms(1_000_000),
             append_error: None,
+            high_watermark: Offset::ZERO,
             commits: true,
             config,
             next_token: 0,
@@ -62,11 +64,8 @@ impl Shell {
         for (offset, record) in self.log.iter().enumerate() {
             self.runtime.load(Offset(offset as i64), record).unwrap();
         }
+        self.high_watermark = self.log_end();
         self.runtime.loaded(self.now, self.log_end(), self.log_end());
-    }
-
-    pub(super) fn machine(&self) -> &GroupCoordinator {
-        self.runtime.machine()
     }
 
     pub(super) fn log_end(&self) -> Offset {
@@ -101,6 +100,7 @@ impl Shell {
 
     pub(super) fn commit(&mut self) {
         let log_end = self.log_end();
+        self.high_watermark = log_end;
         let released = self.runtime.committed(log_end);
         self.replies.extend(released);
     }
@@ -489,7 +489,7 @@ fn topic_id(number: u8) -> Uuid {
 }
 
 /// The metadata of a consumer that subscribes to some topics; `topics` of `?` is none that Kafka understands.
-fn subscription(topics: &str) -> Vec<u8> {
+pub(super) fn subscription(topics: &str) -> Vec<u8> {
     use protocol::messages::ConsumerProtocolSubscription;
     use protocol::wire::Writer;
 

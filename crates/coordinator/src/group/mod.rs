@@ -27,6 +27,8 @@ mod offsets;
 mod record;
 mod request;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod static_member;
 mod sync;
 
