@@ -54,3 +54,41 @@ impl GroupCoordinator {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    #[test]
+    fn only_groups_without_members() {
+        check(&[
+            ("delete", "GROUP_ID_NOT_FOUND"),
+            ("join a v=3", ""),
+            ("delete", "NON_EMPTY_GROUP"),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("commit a offset=5", "a: ok"),
+            ("delete", "NON_EMPTY_GROUP"),
+            ("leave a", "a: ok ok"),
+            ("fail-append", ""),
+            ("delete", "COORDINATOR_NOT_AVAILABLE"),
+            ("fetch", "ok t-0@5"),
+            ("delete", "ok"),
+            ("fetch", "ok"),
+            ("list", "ok"),
+            ("restart", ""),
+            ("list", "ok"),
+        ]);
+    }
+
+    #[test]
+    fn an_id_that_was_given_is_void() {
+        check(&[
+            ("join a", "a: MEMBER_ID_REQUIRED a#1"),
+            ("delete", "ok"),
+            ("join a", "a: UNKNOWN_MEMBER_ID"),
+            ("pass 10000", ""),
+            ("list", "ok"),
+        ]);
+    }
+}

@@ -60,3 +60,24 @@ fn not_found(version: i16, group_id: &str) -> DescribedGroup<'static> {
     }
     group
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    #[test]
+    fn says_what_kafka_says() {
+        check(&[
+            ("describe v=5", "ok Dead// []"),
+            ("describe v=6", "GROUP_ID_NOT_FOUND Dead// []"),
+            ("commit", "ok"),
+            ("describe", "ok Empty// []"),
+            ("join a", "a: MEMBER_ID_REQUIRED a#1"),
+            ("describe", "ok Empty// []"),
+            ("join a", ""),
+            ("describe", "ok PreparingRebalance/consumer/ [a#1=]"),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("describe", "ok CompletingRebalance/consumer/ [a#1=]"),
+        ]);
+    }
+}

@@ -154,3 +154,129 @@ impl GroupCoordinator {
         Ok(Outcome { records, replies: vec![Reply { token, response }], ..Outcome::default() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::GroupConfig;
+    use super::super::harness::{check, check_with};
+
+    const DAY: &str = "pass 86400000";
+
+    fn config() -> GroupConfig {
+        GroupConfig { offsets_retention_ms: 36 * 60 * 60 * 1_000, ..GroupConfig::default() }
+    }
+
+    #[test]
+    fn a_simple_groups_offsets_live_from_their_commit() {
+        check_with(
+            config(),
+            &[
+                ("commit at=t-0", "ok"),
+                (DAY, ""),
+                ("commit at=t-1", "ok"),
+                (DAY, ""),
+                ("fetch", "ok t-1@1"),
+                (DAY, ""),
+                ("list", "ok"),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_empty_groups_offsets_live_from_when_it_became_empty() {
+        check_with(
+            config(),
+            &[
+                ("join a v=3 session=1800000 topics=t", ""),
+                ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+                ("sync a", "a: assigned"),
+                ("commit a at=t-0", "a: ok"),
+                (DAY, ""),
+                // Its session ended soon after it came; the group has been empty for less than the retention.
+                ("list", "ok g:classic:Empty:consumer"),
+                ("fetch", "ok t-0@1"),
+                (DAY, ""),
+                ("list", "ok"),
+                ("fetch", "ok"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_stable_groups_leftovers_expire_and_what_it_subscribes_to_does_not() {
+        let config = GroupConfig { offsets_retention_ms: 1_000_000, ..GroupConfig::default() };
+        let mut steps = vec![
+            ("join a v=3 session=1800000 topics=t", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("commit a at=t-0", "a: ok"),
+            ("commit a at=u-0", "a: ok"),
+            ("pass 1000000", ""),
+            ("beat a", "a: ok"),
+            ("fetch", "ok t-0@1 u-0@1"),
+            ("pass 300000", ""),
+            ("fetch", "ok t-0@1"),
+        ];
+        check_with(config.clone(), &steps);
+        // Of a group that is rebalancing nothing expires.
+        steps.truncate(6);
+        steps.extend([(
+            "join a v=3 session=1800000 topics=t",
+            "a: ok a#1 generation=2 range leader=a#1 members=a#1",
+        )]);
+        steps.extend([("pass 300000", ""), ("fetch", "ok t-0@1 u-0@1")]);
+        check_with(config, &steps);
+    }
+
+    #[test]
+    fn old_commits_say_when_they_expire() {
+        check(&[
+            ("commit at=t-0 retention=700000 v=4", "ok"),
+            ("commit at=t-1 v=4", "ok"),
+            ("restart", ""),
+            ("pass 1200000", ""),
+            ("fetch", "ok t-1@1"),
+        ]);
+    }
+
+    #[test]
+    fn rounds_are_short() {
+        let mut config = config();
+        config.limits.max_tombstones = 1;
+        config.limits.max_expiry_groups = 2;
+        check_with(
+            config,
+            &[
+                ("commit group=a", "ok"),
+                ("commit group=b", "ok"),
+                ("commit group=c", "ok"),
+                ("commit group=d", "ok"),
+                (DAY, ""),
+                ("commit group=c", "ok"),
+                (DAY, ""),
+                ("list", "ok c:classic:Empty:"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_deleted_topic_takes_its_offsets_along() {
+        let mut config = config();
+        config.limits.max_tombstones = 2;
+        check_with(
+            config,
+            &[
+                ("commit group=a at=t-0 topic-id=1", "ok"),
+                ("commit group=b at=t-1 topic-id=1", "ok"),
+                ("commit group=b at=u-0 topic-id=2", "ok"),
+                ("commit group=c at=t-0 topic-id=3", "ok"),
+                ("commit group=d at=t-0", "ok"),
+                ("topic-deleted t topic-id=1", "t: more=true"),
+                ("topic-deleted t topic-id=1", "t: more=false"),
+                ("list", "ok b:classic:Empty: c:classic:Empty:"),
+                ("fetch group=b", "ok u-0@1"),
+                ("fetch group=c", "ok t-0@1"),
+            ],
+        );
+    }
+}

@@ -47,3 +47,28 @@ fn answer(group: &ClassicGroup, request: &HeartbeatRequest<'_>) -> ErrorCode {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    #[test]
+    fn keeps_a_member_alive() {
+        check(&[
+            ("beat a id=x", "a: UNKNOWN_MEMBER_ID"),
+            ("beat a group=", "a: INVALID_GROUP_ID"),
+            ("join a v=3 session=6000", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("beat a", "a: ok"),
+            ("sync a", "a: assigned"),
+            ("pass 5999", ""),
+            ("beat a", "a: ok"),
+            ("beat a generation=2", "a: ILLEGAL_GENERATION"),
+            ("pass 5999", ""),
+            ("beat a", "a: ok"),
+            ("pass 6000", ""),
+            ("beat a", "a: UNKNOWN_MEMBER_ID"),
+            ("describe", "ok Empty/consumer/ []"),
+        ]);
+    }
+}

@@ -238,3 +238,222 @@ fn new_member_id(prefix: &str, uuid: Uuid) -> Arc<str> {
     }
     id.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{check, check_with};
+    use super::*;
+
+    #[test]
+    fn members_meet_in_the_first_barrier() {
+        check(&[
+            ("join a", "a: MEMBER_ID_REQUIRED a#1"),
+            ("join a", ""),
+            ("pass 2000", ""),
+            ("join b v=3", ""),
+            // Somebody new came: another delay.
+            ("pass 1000", ""),
+            ("pass 2999", ""),
+            (
+                "pass 1",
+                "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#3; b: ok b#3 generation=1 range leader=a#1",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn the_first_barrier_ends_with_the_rebalance_timeout() {
+        let steps = [
+            ("join a v=3 rebalance=5000", ""),
+            ("pass 2900", ""),
+            ("join b v=3 rebalance=5000", ""),
+            ("pass 2000", ""),
+            ("join c v=3 rebalance=5000", ""),
+            ("pass 99", ""),
+            (
+                "pass 1",
+                "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2,c#3; \
+                 b: ok b#2 generation=1 range leader=a#1; c: ok c#3 generation=1 range leader=a#1",
+            ),
+        ];
+        check(&steps);
+    }
+
+    #[test]
+    fn version_0_waits_as_long_as_the_session() {
+        check(&[
+            ("join a v=0 session=6000 rebalance=-1", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("join b v=0 session=6000", ""),
+            ("beat a", "a: REBALANCE_IN_PROGRESS"),
+            ("pass 5999", ""),
+            ("pass 1", "b: ok b#2 generation=2 range leader=b#2 members=b#2"),
+        ]);
+    }
+
+    #[test]
+    fn who_may_not_join_is_told_why() {
+        check(&[
+            ("join a group= v=3", "a: INVALID_GROUP_ID"),
+            ("join a session=5999", "a: INVALID_SESSION_TIMEOUT"),
+            ("join a session=1800001", "a: INVALID_SESSION_TIMEOUT"),
+            ("join a id=made-up", "a: UNKNOWN_MEMBER_ID"),
+            ("list", "ok"),
+            ("join a id=none protocols=", "a: INCONSISTENT_GROUP_PROTOCOL"),
+            ("join a id=none type= v=3", "a: INCONSISTENT_GROUP_PROTOCOL"),
+            // As in Kafka, the refused member has brought the group into being.
+            ("list", "ok g:classic:Empty:"),
+            ("join a id=none v=3", ""),
+            ("pass 3000", "a: ok a#7 generation=1 range leader=a#7 members=a#7"),
+            ("join b id=none type=connect v=3", "b: INCONSISTENT_GROUP_PROTOCOL"),
+            ("join b id=none protocols=sticky v=3", "b: INCONSISTENT_GROUP_PROTOCOL"),
+            ("join b id=made-up", "b: UNKNOWN_MEMBER_ID"),
+            ("join b id=made-up instance=i", "b: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn a_member_that_lost_its_answer_asks_again() {
+        check(&[
+            ("join a", "a: MEMBER_ID_REQUIRED a#1"),
+            ("join a", ""),
+            ("join a", "a: REBALANCE_IN_PROGRESS"),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("join a", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            // In a stable group the leader's join is a wish for a rebalance.
+            ("join a", "a: ok a#1 generation=2 range leader=a#1 members=a#1"),
+        ]);
+    }
+
+    #[test]
+    fn a_change_of_metadata_is_a_rebalance() {
+        check(&[
+            ("join a v=3", ""),
+            ("join b v=3", ""),
+            (
+                "pass 6000",
+                "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=1 range leader=a#1",
+            ),
+            ("sync a assign=a:x,b:y", "a: assigned x"),
+            ("sync b", "b: assigned y"),
+            ("join b v=3", "b: ok b#2 generation=1 range leader=a#1"),
+            ("join b v=3 topics=t,u", ""),
+            ("beat a", "a: REBALANCE_IN_PROGRESS"),
+            (
+                "join a v=3",
+                "a: ok a#1 generation=2 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=2 range leader=a#1",
+            ),
+            ("sync b", ""),
+            // In the middle of the generation.
+            ("join b v=3 topics=u", "b: REBALANCE_IN_PROGRESS"),
+            (
+                "join a v=3",
+                "a: ok a#1 generation=3 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=3 range leader=a#1",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn who_does_not_come_back_in_time_is_left_behind() {
+        check(&[
+            ("join a v=3 rebalance=7000", ""),
+            ("join b v=3 rebalance=7000", ""),
+            (
+                "pass 6000",
+                "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=1 range leader=a#1",
+            ),
+            ("sync a", "a: assigned"),
+            ("sync b", "b: assigned"),
+            ("join b topics=u rebalance=7000", ""),
+            ("pass 6999", ""),
+            ("pass 1", "b: ok b#2 generation=2 range leader=b#2 members=b#2"),
+            ("beat a", "a: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn the_barrier_waits_for_members_that_were_given_an_id() {
+        check(&[
+            ("join a v=3", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("join b session=6000", "b: MEMBER_ID_REQUIRED b#2"),
+            ("join a", ""),
+            (
+                "join b",
+                "a: ok a#1 generation=2 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=2 range leader=a#1",
+            ),
+            ("join c session=6000", "c: MEMBER_ID_REQUIRED c#5"),
+            ("sync a", "a: assigned"),
+            ("sync b", "b: assigned"),
+            ("join a", ""),
+            ("join b", ""),
+            ("pass 5999", ""),
+            (
+                "pass 1",
+                "a: ok a#1 generation=3 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=3 range leader=a#1",
+            ),
+            ("join c", "c: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn a_group_has_its_size() {
+        let config = GroupConfig { max_size: 1, ..GroupConfig::default() };
+        let steps = [
+            ("join a v=3", ""),
+            ("join b v=3", "b: GROUP_MAX_SIZE_REACHED"),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("join b v=3", "b: GROUP_MAX_SIZE_REACHED"),
+            ("sync a", "a: assigned"),
+            ("join b v=3", "b: GROUP_MAX_SIZE_REACHED"),
+            ("join a v=3", "a: ok a#1 generation=2 range leader=a#1 members=a#1"),
+        ];
+        check_with(config, &steps);
+    }
+
+    #[test]
+    fn strangers_cannot_grow_what_is_kept() {
+        let mut config = GroupConfig::default();
+        config.limits.max_groups = 1;
+        config.limits.max_pending_members = 1;
+        config.limits.max_member_protocols = 2;
+        config.limits.max_member_metadata_bytes = 100;
+        config.limits.max_name_bytes = 5;
+        let long = "x".repeat(100);
+        check_with(
+            config,
+            &[
+                ("join a group=longer", "a: INVALID_GROUP_ID"),
+                ("join a instance=longer", "a: INVALID_REQUEST"),
+                ("join a protocols=x,y,z", "a: INVALID_REQUEST"),
+                (&format!("join a topics={long}"), "a: INVALID_REQUEST"),
+                ("join a", "a: MEMBER_ID_REQUIRED a#5"),
+                ("join b", "b: COORDINATOR_LOAD_IN_PROGRESS"),
+                ("join b group=h", "b: POLICY_VIOLATION"),
+            ],
+        );
+    }
+
+    #[test]
+    fn member_ids_are_names_and_uuids() {
+        let uuid = Uuid::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        assert_eq!(new_member_id("c", uuid).as_ref(), "c-01234567-89ab-4def-8123-456789abcdef");
+    }
+
+    #[test]
+    fn a_failed_append_leaves_no_group() {
+        check(&[
+            ("fail-append not-leader", ""),
+            ("join a", "a: NOT_COORDINATOR"),
+            ("list", "ok"),
+            ("fail-append", ""),
+            // Parked, had the group come into being.
+            ("join a v=3", "a: COORDINATOR_NOT_AVAILABLE"),
+            ("pass 100000", ""),
+            ("list", "ok"),
+        ]);
+    }
+}

@@ -90,3 +90,68 @@ fn response(version: i16, members: Vec<MemberResponse<'static>>) -> Response {
         LeaveGroupResponse { members, ..LeaveGroupResponse::default() }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    #[test]
+    fn the_others_rebalance() {
+        check(&[
+            ("leave a", "a: ok UNKNOWN_MEMBER_ID"),
+            ("leave a v=2 id=x", "a: UNKNOWN_MEMBER_ID"),
+            ("leave a group=", "a: INVALID_GROUP_ID"),
+            ("join a v=3", ""),
+            ("join b v=3", ""),
+            (
+                "pass 6000",
+                "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=1 range leader=a#1",
+            ),
+            ("sync b", ""),
+            ("leave a v=1", "b: REBALANCE_IN_PROGRESS; a: ok"),
+            ("join b", "b: ok b#2 generation=2 range leader=b#2 members=b#2"),
+            ("leave b", "b: ok ok"),
+            ("describe", "ok Empty/consumer/ []"),
+            ("leave b", "b: ok UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn who_waits_is_let_go() {
+        check(&[
+            ("join a v=3", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("join b", "b: MEMBER_ID_REQUIRED b#2"),
+            ("join c", "c: MEMBER_ID_REQUIRED c#3"),
+            ("join b", ""),
+            // Pending, waiting, and neither: the last one missing closes the barrier.
+            ("leave c,b,a", "b: UNKNOWN_MEMBER_ID; c,b,a: ok ok ok ok"),
+            ("describe", "ok Empty/consumer/ []"),
+        ]);
+    }
+
+    #[test]
+    fn static_members_are_removed_by_instance() {
+        check(&[
+            ("join a instance=i", ""),
+            ("pass 3000", "a: ok i#1 generation=1 range leader=i#1 members=i#1"),
+            ("sync a instance=i", "a: assigned"),
+            ("leave admin instance=j", "admin: ok UNKNOWN_MEMBER_ID"),
+            ("leave admin instance=i", "admin: ok ok"),
+            ("beat a instance=i", "a: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn a_failed_append_keeps_the_member() {
+        check(&[
+            ("join a v=3", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("fail-append", ""),
+            ("leave a", "a: COORDINATOR_NOT_AVAILABLE"),
+            ("beat a", "a: ok"),
+            ("leave a", "a: ok ok"),
+        ]);
+    }
+}

@@ -39,3 +39,24 @@ impl GroupCoordinator {
 fn matches_state(filter: &[Str<'_>], state: GroupState) -> bool {
     filter.is_empty() || filter.iter().any(|name| name.trim().eq_ignore_ascii_case(state.name()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    #[test]
+    fn filters_by_state_and_type() {
+        check(&[
+            ("list", "ok"),
+            ("commit group=simple", "ok"),
+            ("join a v=3 group=h", ""),
+            ("list", "ok h:classic:PreparingRebalance:consumer simple:classic:Empty:"),
+            ("list state=EMPTY", "ok simple:classic:Empty:"),
+            ("list state=preparingrebalance", "ok h:classic:PreparingRebalance:consumer"),
+            ("list state=nonsense", "ok"),
+            ("list type=Classic state=empty", "ok simple:classic:Empty:"),
+            ("list type=consumer", "ok"),
+            ("list type=nonsense", "ok"),
+        ]);
+    }
+}

@@ -13,6 +13,8 @@ mod describe;
 mod durable;
 mod edit;
 mod expiry;
+#[cfg(test)]
+mod harness;
 mod heartbeat;
 mod join;
 mod leave;
@@ -25,6 +27,8 @@ mod offsets;
 mod record;
 mod request;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod static_member;
 mod sync;
 

@@ -131,3 +131,90 @@ fn committed(
         topic_id: protocol::Uuid::ZERO,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::GroupConfig;
+    use super::super::harness::{check, check_with};
+
+    #[test]
+    fn a_consumer_without_a_group() {
+        check(&[
+            ("commit at=t-0 offset=5 epoch=3 metadata=note", "ok"),
+            ("commit at=u-1 offset=7", "ok"),
+            ("commit group= offset=1", "ok"),
+            ("fetch", "ok t-0@5/3(note) u-1@7"),
+            ("fetch group=", "ok t-0@1"),
+            ("restart", ""),
+            ("fetch", "ok t-0@5/3(note) u-1@7"),
+            ("commit generation=0 v=9", "UNKNOWN_MEMBER_ID"),
+            ("commit group=h generation=0 v=8", "ILLEGAL_GENERATION"),
+            ("commit group=h generation=0 v=9", "GROUP_ID_NOT_FOUND"),
+            ("commit group=h id=x", "ok"),
+        ]);
+    }
+
+    #[test]
+    fn a_member_in_every_state() {
+        check(&[
+            ("join a v=3", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("commit a", "a: REBALANCE_IN_PROGRESS"),
+            ("sync a", "a: assigned"),
+            ("commit a offset=2", "a: ok"),
+            ("commit a generation=0", "a: ILLEGAL_GENERATION"),
+            ("commit a id=x", "a: UNKNOWN_MEMBER_ID"),
+            ("commit a id=none generation=-1", "a: UNKNOWN_MEMBER_ID"),
+            ("commit", "UNKNOWN_MEMBER_ID"),
+            ("join b v=3", ""),
+            // Its partitions are about to go: last chance.
+            ("commit a offset=3", "a: ok"),
+            ("leave a", "b: ok b#2 generation=2 range leader=b#2 members=b#2; a: ok ok"),
+            ("commit a offset=4", "a: UNKNOWN_MEMBER_ID"),
+            ("leave b", "b: ok ok"),
+            ("commit", "ok"),
+            ("fetch", "ok t-0@1"),
+        ]);
+    }
+
+    #[test]
+    fn is_as_good_as_a_heartbeat() {
+        check(&[
+            ("join a v=3 session=6000", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("pass 5000", ""),
+            ("commit a", "a: ok"),
+            ("pass 5000", ""),
+            ("beat a", "a: ok"),
+        ]);
+    }
+
+    #[test]
+    fn metadata_has_a_size() {
+        let mut config = GroupConfig { offset_metadata_max_units: 4, ..GroupConfig::default() };
+        config.limits.max_groups = 1;
+        config.limits.max_name_bytes = 5;
+        check_with(
+            config,
+            &[
+                ("commit metadata=12345", "OFFSET_METADATA_TOO_LARGE"),
+                ("commit metadata=🦀🦀", "ok"),
+                ("commit metadata=🦀🦀x", "OFFSET_METADATA_TOO_LARGE"),
+                ("fetch", "ok t-0@1(🦀🦀)"),
+                ("commit group=h", "POLICY_VIOLATION"),
+                ("commit group=longer", "INVALID_GROUP_ID"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_failed_append_commits_nothing() {
+        check(&[
+            ("commit offset=1", "ok"),
+            ("fail-append too-large", ""),
+            ("commit offset=2", "UNKNOWN_SERVER_ERROR"),
+            ("fetch", "ok t-0@1"),
+        ]);
+    }
+}

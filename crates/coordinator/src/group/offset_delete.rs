@@ -64,3 +64,41 @@ impl GroupCoordinator {
 fn subscribed(group: &ClassicGroup, topic: &str) -> ErrorCode {
     if group.is_subscribed_to(topic) { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    #[test]
+    fn only_topics_without_subscribers() {
+        check(&[
+            ("delete-offset", "GROUP_ID_NOT_FOUND"),
+            ("delete-offset group=", "INVALID_GROUP_ID"),
+            ("join a v=3 topics=t", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("commit a at=t-0", "a: ok"),
+            ("commit a at=u-0", "a: ok"),
+            ("delete-offset at=t-0", "ok GROUP_SUBSCRIBED_TO_TOPIC"),
+            ("delete-offset at=u-0", "ok ok"),
+            ("delete-offset at=u-1", "ok ok"),
+            ("fetch", "ok t-0@1"),
+            ("restart", ""),
+            ("delete-offset at=t-0", "ok GROUP_SUBSCRIBED_TO_TOPIC"),
+            ("leave a", "a: ok ok"),
+            ("delete-offset at=t-0", "ok ok"),
+            ("fetch", "ok"),
+        ]);
+    }
+
+    #[test]
+    fn not_of_members_whose_subscriptions_are_not_known() {
+        check(&[
+            ("join a v=3 topics=?", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("delete-offset at=t-0", "ok GROUP_SUBSCRIBED_TO_TOPIC"),
+            ("join b v=3 group=h type=connect", ""),
+            ("delete-offset group=h", "NON_EMPTY_GROUP"),
+        ]);
+    }
+}

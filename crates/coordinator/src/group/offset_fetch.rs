@@ -160,3 +160,52 @@ fn failed_topics(
     });
     topics.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+    use super::*;
+
+    #[test]
+    fn what_is_not_committed_is_minus_one() {
+        check(&[
+            ("fetch", "ok"),
+            ("fetch at=t-0", "ok t-0@-1"),
+            ("commit offset=5 topic-id=1 v=10", "ok"),
+            ("fetch at=t-0", "ok t-0@5"),
+            ("fetch at=t-1", "ok t-1@-1"),
+            ("fetch at=t-0 topic-id=1", "ok t-0@5"),
+            ("fetch at=t-0 topic-id=2", "ok t-0@-1"),
+            ("commit offset=6", "ok"),
+            ("fetch at=t-0 topic-id=2", "ok t-0@6"),
+        ]);
+    }
+
+    #[test]
+    fn old_versions_have_one_group() {
+        let request = OffsetFetchRequest {
+            group_id: "g".into(),
+            topics: Some(vec![protocol::messages::offset_fetch_request::OffsetFetchRequestTopic {
+                name: "t".into(),
+                partition_indexes: vec![3],
+                ..Default::default()
+            }]),
+            ..OffsetFetchRequest::default()
+        };
+        let groups = groups_of(7, &request);
+        assert_eq!(groups.len(), 1);
+        assert_eq!(groups[0].group_id, "g");
+        assert_eq!(groups[0].topics.as_ref().unwrap()[0].partition_indexes, [3]);
+        let failed = || OffsetFetchResponseGroup {
+            error_code: ErrorCode::NotCoordinator.code(),
+            ..OffsetFetchResponseGroup::default()
+        };
+        let response = response_of(2, &request, vec![failed()]);
+        assert_eq!((response.error_code, response.topics.len()), (16, 0));
+        let response = response_of(1, &request, vec![failed()]);
+        assert_eq!((response.error_code, response.topics[0].partitions[0].error_code), (0, 16));
+        assert_eq!(response.topics[0].partitions[0].committed_offset, -1);
+        let response = response_of(8, &request, vec![failed()]);
+        assert_eq!((response.groups[0].error_code, response.topics.len()), (16, 0));
+    }
+}

@@ -79,3 +79,109 @@ impl GroupCoordinator {
         Ok(edit.finish())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::GroupConfig;
+    use super::super::harness::{check, check_with};
+
+    #[test]
+    fn the_silent_are_removed_and_the_rest_goes_on() {
+        check(&[
+            ("join a v=3 session=20000", ""),
+            ("join b v=3 session=6000", ""),
+            (
+                "pass 6000",
+                "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=1 range leader=a#1",
+            ),
+            ("sync a", "a: assigned"),
+            ("sync b", "b: assigned"),
+            ("pass 5999", ""),
+            ("beat a", "a: ok"),
+            ("pass 1", ""),
+            ("beat a", "a: REBALANCE_IN_PROGRESS"),
+            ("join a", "a: ok a#1 generation=2 range leader=a#1 members=a#1"),
+        ]);
+    }
+
+    #[test]
+    fn waiting_is_living_but_not_for_ever() {
+        check(&[
+            ("join a v=3 session=6000 rebalance=400000", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("join b v=3 session=6000 rebalance=400000", ""),
+            // a never comes; its session ends, and b is alone.
+            ("pass 6000", "b: ok b#2 generation=2 range leader=b#2 members=b#2"),
+            ("sync b", "b: assigned"),
+            ("join c instance=i v=5 session=1800000 rebalance=400000", ""),
+            (
+                "join b v=3 session=6000 rebalance=400000",
+                "b: ok b#2 generation=3 range leader=b#2 members=b#2,i#3; c: ok i#3 generation=3 range leader=b#2",
+            ),
+            ("sync b", "b: assigned"),
+            ("sync c instance=i", "c: assigned"),
+            // c is static and does not come back; a new member waits five minutes, then has to ask again.
+            ("join d v=3 session=6000 rebalance=400000", ""),
+            ("pass 6000", ""),
+            ("pass 293999", ""),
+            ("pass 1", "d: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn members_of_the_log_get_a_session() {
+        check(&[
+            ("join a v=3 session=6000", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a assign=a:x", "a: assigned x"),
+            ("pass 5000", ""),
+            ("restart", ""),
+            ("describe", "ok Stable/consumer/range [a#1=x]"),
+            ("pass 5999", ""),
+            ("beat a", "a: ok"),
+            ("pass 6000", ""),
+            ("describe", "ok Empty/consumer/ []"),
+        ]);
+    }
+
+    #[test]
+    fn a_failed_append_is_tried_again() {
+        check(&[
+            ("join a v=3 session=6000", ""),
+            ("pass 3000", "a: ok a#1 generation=1 range leader=a#1 members=a#1"),
+            ("sync a", "a: assigned"),
+            ("fail-append", ""),
+            ("pass 6000", ""),
+            ("describe", "ok Stable/consumer/range [a#1=]"),
+            ("pass 499", ""),
+            ("describe", "ok Stable/consumer/range [a#1=]"),
+            ("pass 1", ""),
+            ("describe", "ok Empty/consumer/ []"),
+        ]);
+    }
+
+    #[test]
+    fn a_group_that_is_over_its_size_is_rebalanced() {
+        check_with(
+            GroupConfig { max_size: 2, ..GroupConfig::default() },
+            &[
+                ("join a v=3", ""),
+                ("join b v=3", ""),
+                (
+                    "pass 6000",
+                    "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=1 range leader=a#1",
+                ),
+                ("sync a", "a: assigned"),
+                ("sync b", "b: assigned"),
+                ("max-size 1", ""),
+                ("restart", ""),
+                ("beat a", "a: REBALANCE_IN_PROGRESS"),
+                ("join a v=3", ""),
+                ("join b v=3", "b: GROUP_MAX_SIZE_REACHED"),
+                ("pass 59999", ""),
+                ("pass 1", "a: ok a#1 generation=2 range leader=a#1 members=a#1"),
+            ],
+        );
+    }
+}

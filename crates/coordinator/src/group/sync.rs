@@ -98,3 +98,125 @@ fn validate(group: &ClassicGroup, request: &SyncGroupRequest<'_>) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::check;
+
+    const JOINED: [(&str, &str); 3] = [
+        ("join a v=3", ""),
+        ("join b v=3", ""),
+        (
+            "pass 6000",
+            "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2; b: ok b#2 generation=1 range leader=a#1",
+        ),
+    ];
+
+    fn check_joined(steps: &[(&str, &str)]) {
+        check(&[&JOINED[..], steps].concat());
+    }
+
+    #[test]
+    fn followers_wait_for_the_leader() {
+        check_joined(&[
+            ("sync b", ""),
+            ("describe", "ok CompletingRebalance/consumer/ [a#1= b#2=]"),
+            ("beat b", "b: ok"),
+            ("sync a assign=a:x,b:y", "a: assigned x; b: assigned y"),
+            ("describe", "ok Stable/consumer/range [a#1=x b#2=y]"),
+            ("sync b", "b: assigned y"),
+            ("restart", ""),
+            ("sync b", "b: assigned y"),
+        ]);
+    }
+
+    #[test]
+    fn whom_the_leader_forgets_gets_nothing() {
+        check_joined(&[("sync b", ""), ("sync a assign=a:x", "a: assigned x; b: assigned")]);
+    }
+
+    #[test]
+    fn who_may_not_sync_is_told_why() {
+        check(&[("sync a id=x", "a: UNKNOWN_MEMBER_ID"), ("sync a group=", "a: INVALID_GROUP_ID")]);
+        check_joined(&[
+            ("sync c id=x", "c: UNKNOWN_MEMBER_ID"),
+            ("sync a generation=0", "a: ILLEGAL_GENERATION"),
+            ("sync a type=connect", "a: INCONSISTENT_GROUP_PROTOCOL"),
+            ("sync a protocol=sticky", "a: INCONSISTENT_GROUP_PROTOCOL"),
+            ("leave b", "b: ok ok"),
+            ("sync a", "a: REBALANCE_IN_PROGRESS"),
+            ("leave a", "a: ok ok"),
+            ("sync a", "a: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+
+    #[test]
+    fn who_asks_twice_is_answered_twice() {
+        check_joined(&[
+            ("sync b", ""),
+            ("sync b", "b: REBALANCE_IN_PROGRESS"),
+            ("sync a assign=b:y", "a: assigned; b: assigned y"),
+        ]);
+    }
+
+    #[test]
+    fn who_does_not_sync_in_time_is_removed() {
+        check_joined(&[
+            ("sync b", ""),
+            ("beat a", "a: ok"),
+            ("pass 9000", ""),
+            ("beat a", "a: ok"),
+            ("pass 9000", ""),
+            ("beat a", "a: ok"),
+            ("pass 9000", ""),
+            ("beat a", "a: ok"),
+            ("pass 9000", ""),
+            ("beat a", "a: ok"),
+            ("pass 9000", ""),
+            ("beat a", "a: ok"),
+            ("pass 9000", ""),
+            ("beat a", "a: ok"),
+            ("pass 6000", "b: REBALANCE_IN_PROGRESS"),
+            ("beat a", "a: UNKNOWN_MEMBER_ID"),
+            ("join b", "b: ok b#2 generation=2 range leader=b#2 members=b#2"),
+        ]);
+    }
+
+    #[test]
+    fn a_failed_append_lets_the_leader_try_again() {
+        check_joined(&[
+            ("sync b", ""),
+            ("fail-append", ""),
+            ("sync a assign=a:x,b:y", "a: COORDINATOR_NOT_AVAILABLE"),
+            ("describe", "ok CompletingRebalance/consumer/ [a#1= b#2=]"),
+            ("join a v=3", "a: ok a#1 generation=1 range leader=a#1 members=a#1,b#2"),
+            ("sync a assign=a:x,b:y", "a: assigned x; b: assigned y"),
+        ]);
+    }
+
+    #[test]
+    fn answers_wait_for_the_log() {
+        check_joined(&[
+            ("stop-commits", ""),
+            ("sync b", ""),
+            ("sync a assign=a:x,b:y", ""),
+            // What it sees is not committed either.
+            ("describe", ""),
+            ("commit-log", "a: assigned x; b: assigned y; ok Stable/consumer/range [a#1=x b#2=y]"),
+            ("stop-commits", ""),
+            ("commit a", ""),
+            ("pass 4999", ""),
+            ("pass 1", "a: COORDINATOR_NOT_AVAILABLE"),
+        ]);
+    }
+
+    #[test]
+    fn fail_over_lets_go_who_waits() {
+        check_joined(&[
+            ("sync b", ""),
+            ("restart", "b: NOT_COORDINATOR"),
+            // The generation was not persisted: start over.
+            ("sync a", "a: UNKNOWN_MEMBER_ID"),
+        ]);
+    }
+}

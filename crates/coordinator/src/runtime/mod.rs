@@ -50,7 +50,8 @@ enum Phase {
 #[must_use = "a proposal that is not concluded leaves its requester without an answer"]
 pub struct Proposal<M: Machine> {
     outcome: Outcome<M>,
-    /// The requester's answer if the append fails: it is filled in then.
+    /// The requester's answer if nothing happens: because of the append, with the error filled in then, or because
+    /// there is no outcome.
     refusal: Option<Reply<M::Response>>,
     timer: Option<M::Timer>,
     concluded_before: u64,
@@ -143,22 +144,19 @@ impl<M: Machine> Runtime<M> {
     /// Decides on a request.
     pub fn propose(&self, now: Now, token: ReplyToken, request: M::Request<'_>) -> Proposal<M> {
         let refuse = |error| Reply { token, response: M::refuse(request, error) };
-        let refused = match self.phase {
-            Phase::Loading => Some(ErrorCode::CoordinatorLoadInProgress),
-            Phase::Unloaded => Some(ErrorCode::NotCoordinator),
+        let decided = match self.phase {
+            Phase::Loading => Err(ErrorCode::CoordinatorLoadInProgress),
+            Phase::Unloaded => Err(ErrorCode::NotCoordinator),
             Phase::Active if self.held.len() >= self.config.max_held_replies => {
-                Some(ErrorCode::CoordinatorNotAvailable)
+                Err(ErrorCode::CoordinatorNotAvailable)
             }
-            Phase::Active => None,
+            Phase::Active => self.machine.propose(now, token, request).map_err(CommitError::code),
         };
-        let outcome = match refused {
-            Some(error) => Outcome { replies: vec![refuse(error)], ..Outcome::default() },
-            None => self.machine.propose(now, token, request).unwrap_or_else(|error| Outcome {
-                replies: vec![refuse(error.code())],
-                ..Outcome::default()
-            }),
+        let (outcome, refusal) = match decided {
+            Ok(outcome) if outcome.records.is_empty() => (outcome, None),
+            Ok(outcome) => (outcome, Some(refuse(ErrorCode::CoordinatorNotAvailable))),
+            Err(error) => (Outcome::default(), Some(refuse(error))),
         };
-        let refusal = (!outcome.records.is_empty()).then(|| refuse(ErrorCode::CoordinatorNotAvailable));
         Proposal { outcome, refusal, timer: None, concluded_before: self.concluded }
     }
 
@@ -203,7 +201,12 @@ impl<M: Machine> Runtime<M> {
         if let Some(timer) = &timer {
             self.timers.cancel(timer);
         }
-        if !outcome.records.is_empty() {
+        if outcome.records.is_empty() {
+            if let Some(refusal) = refusal {
+                // It saw nothing that could be uncommitted.
+                return vec![refusal];
+            }
+        } else {
             match appended {
                 Ok(base_offset) => self.replay(base_offset, &outcome.records),
                 Err(error) => {
