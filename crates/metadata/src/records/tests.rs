@@ -1,3 +1,5 @@
+//! The log and the snapshot of a real Kafka (see testdata), and bytes that nobody should have written.
+
 use protocol::messages::{FeatureLevelRecord, RegisterBrokerRecord};
 use protocol::records::batches;
 
