@@ -4,6 +4,8 @@
 //! bytes of the log ─ records::decode ─► MetadataLoader::replay ─► ClusterImage + ClusterDelta ─► who follows
 //! request ─ Controller (reads the image) ─► Outcome { records, reply } ─ records::encode ─► the log
 //! ```
+//! [`configs`] are the tables of properties: what there is, what is in force, which changes are allowed.
+//!
 //! *Invariant*: [`ClusterImage::replay`] is the only mutator. The controller reads an image and proposes records; it
 //! keeps nothing beside it.
 

@@ -2,7 +2,7 @@
 //!
 //! Its state is the [`ClusterImage`]; it decides by reading it and keeps nothing beside it. The shell appends the
 //! records as one batch, replays them, and sends the reply once they are committed. Requests were authorised before
-//! they come here. What a request does not name stays in the order of the request, so equal inputs give equal bytes.
+//! they come here. Time plays no part and randomness is an argument: equal inputs give equal bytes.
 
 mod alter_configs;
 mod api_error;
@@ -28,7 +28,6 @@ use crate::configs::BrokerConfigs;
 
 pub use api_error::ApiError;
 pub use bootstrap::activation_records;
-
 pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
 
 /// The most records that one request may make, and the most partitions that one CreateTopics may ask for.
