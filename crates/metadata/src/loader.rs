@@ -49,7 +49,8 @@ impl MetadataLoader {
         self.working.replay(offset, record)
     }
 
-    /// The image with all that is committed, published or not.
+    /// The image with all that is committed, published or not. While a transaction is open it ends before the
+    /// transaction: a snapshot of it is one of its `last_offset`, not of the last record replayed.
     pub fn image(&self) -> &ClusterImage {
         self.before_transaction.as_ref().unwrap_or(&self.working)
     }
