@@ -24,6 +24,13 @@ pub enum ConfigSource {
     Group = 8,
 }
 
+impl ConfigSource {
+    /// The number in an answer.
+    pub fn code(self) -> i8 {
+        self as i8
+    }
+}
+
 /// What kind of thing has the properties. The numbers are those of the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i8)]

@@ -1,6 +1,6 @@
 //! Changes of properties: allowed or refused, one file a kind of resource.
 //!
-//! Whether the resource exists and whether the client may is decided by the caller.
+//! Whether the resource exists, and whether the client may, is decided by the caller.
 
 mod broker;
 mod client_metrics;
