@@ -39,5 +39,9 @@ async fn metrics(State(node): State<Arc<Node>>) -> impl IntoResponse {
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> impl IntoResponse {
-    if node.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
+    if node.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+    }
 }

@@ -13,7 +13,8 @@ use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
 /// A handler under way: its answer, and the request memory to give back once that is sent.
-pub(crate) type Serving = Pin<Box<dyn Future<Output = (Result<Answer, Malformed>, Option<OwnedSemaphorePermit>)> + Send>>;
+pub(crate) type Serving =
+    Pin<Box<dyn Future<Output = (Result<Answer, Malformed>, Option<OwnedSemaphorePermit>)> + Send>>;
 
 /// One API.
 pub(crate) struct Row {
@@ -35,8 +36,10 @@ macro_rules! rows {
             Row {
                 api: ApiKey::$api,
                 serve: |node, mut request| Box::pin(async move {
-                    let memory = request.memory.take();
-                    (handlers::$handler::serve(&node, request).await, memory)
+                    let (memory, received) = (request.memory.take(), request.received);
+                    let answer = handlers::$handler::serve(&node, request).await;
+                    node.metrics().answered(ApiKey::$api, received.elapsed(), answer.is_err());
+                    (answer, memory)
                 }),
             },
         )*];
@@ -111,7 +114,10 @@ mod tests {
     fn finds_what_is_served_and_says_why_not() {
         assert!(find(1, 18).is_ok());
         assert!(matches!(find(18, 99), Err(NotServed::ApiVersionsVersion)));
-        assert!(matches!(find(1, 99), Err(NotServed::Malformed(Malformed::UnsupportedVersion { version: 99, .. }))));
+        assert!(matches!(
+            find(1, 99),
+            Err(NotServed::Malformed(Malformed::UnsupportedVersion { version: 99, .. }))
+        ));
         assert!(matches!(find(4, 0), Err(NotServed::Malformed(Malformed::UnknownApi(4)))));
         assert!(matches!(find(-1, 0), Err(NotServed::Malformed(Malformed::UnknownApi(-1)))));
     }

@@ -69,7 +69,7 @@ impl StateMachine for Publisher {
 
 fn snapshot_records(image: &ClusterImage) -> Vec<bytes::Bytes> {
     let version = image.metadata_version();
-    let framed = image.to_records().into_iter().map(|record| records::encode(&record, version));
-    // A record that came from the log can be written again at the version it was read at.
-    framed.filter_map(Result::ok).map(bytes::Bytes::from).collect()
+    let framed = image.to_records().into_iter().map(|record| records::encode(&record, version).map(bytes::Bytes::from));
+    // What was read at this metadata.version can be written at it; a snapshot with a hole must never be.
+    framed.collect::<Result<_, _>>().expect("a record of the image is one that this metadata.version can carry")
 }

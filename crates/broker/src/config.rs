@@ -20,7 +20,9 @@ impl Config {
         let advertised = server
             .listeners
             .iter()
-            .filter_map(|listener| Some((Arc::from(listener.endpoint.name.as_str()), listener.advertised.clone()?)))
+            .filter_map(|listener| {
+                Some((Arc::from(listener.endpoint.name.as_str()), listener.advertised.clone()?))
+            })
             .collect();
         Self { broker_id: BrokerId(server.node_id), advertised, server }
     }

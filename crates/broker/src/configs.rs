@@ -5,17 +5,15 @@ use metadata::configs::{BrokerConfigs, CompressionType, TimestampType as Configu
 use metadata::{ClusterImage, ConfigResource};
 use protocol::compression::{Codec, Compression};
 use protocol::records::TimestampType;
-use stdx::properties::Properties;
-
-/// What is set on a resource.
-pub(crate) fn properties(image: &ClusterImage, resource: &ConfigResource) -> Properties {
-    image.configs(resource).into_iter().flatten().map(|(name, value)| (&**name, &**value)).collect()
-}
 
 /// The broker's configurations with the dynamic layers of the image.
-pub(crate) fn broker_configs(start: &BrokerConfigs, image: &ClusterImage, id: protocol::BrokerId) -> BrokerConfigs {
-    let cluster = properties(image, &ConfigResource::all_brokers());
-    let broker = properties(image, &ConfigResource::broker(id));
+pub(crate) fn broker_configs(
+    start: &BrokerConfigs,
+    image: &ClusterImage,
+    id: protocol::BrokerId,
+) -> BrokerConfigs {
+    let cluster = image.properties(&ConfigResource::all_brokers());
+    let broker = image.properties(&ConfigResource::broker(id));
     start.with_dynamic(&cluster, &broker)
 }
 
@@ -46,7 +44,8 @@ pub(crate) fn log_config(topic: &TopicConfig, producer_id_expiration_ms: u64) ->
 
 /// `None`: as the producer sent it. Levels were checked when they were set.
 fn compression(kind: CompressionType) -> Option<Compression> {
-    let level = |codec: Codec, level: i32| Compression::with_level(codec, level).unwrap_or_else(|_| codec.into());
+    let level =
+        |codec: Codec, level: i32| Compression::with_level(codec, level).unwrap_or_else(|_| codec.into());
     Some(match kind {
         CompressionType::Producer => return None,
         CompressionType::Uncompressed => Codec::None.into(),

@@ -5,22 +5,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use metadata::ClusterImage;
-use metadata::controller::{Controller, Outcome, Settings};
+use metadata::configs::BrokerConfigs;
+use metadata::controller::{Controller, Outcome};
 use metadata::records;
 use parking_lot::Mutex;
 use protocol::ErrorCode;
 use quorum::{MetadataQuorum as _, RaftQuorum};
 use stdx::Random;
 
-use crate::config_rules::Rules;
 use crate::node::Node;
-
-/// The machine, with our tables of properties.
-pub(crate) type Machine = Controller<Rules>;
 
 /// What decisions go through.
 pub(crate) struct ControllerShell {
-    machine: Machine,
+    machine: Controller,
     random: Mutex<Random>,
     /// Held from the decision until its records are applied: the next decision sees them.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -28,8 +25,18 @@ pub(crate) struct ControllerShell {
 }
 
 impl ControllerShell {
-    pub(crate) fn new(settings: Settings, rules: Rules, random: Random, quorum: Arc<RaftQuorum>) -> Self {
-        Self { machine: Controller::new(settings, rules), random: Mutex::new(random), turn: Arc::default(), quorum }
+    pub(crate) fn new(
+        cluster_id: String,
+        configs: BrokerConfigs,
+        random: Random,
+        quorum: Arc<RaftQuorum>,
+    ) -> Self {
+        Self {
+            machine: Controller::new(cluster_id, configs),
+            random: Mutex::new(random),
+            turn: Arc::default(),
+            quorum,
+        }
     }
 
     pub(crate) fn quorum(&self) -> &RaftQuorum {
@@ -41,7 +48,7 @@ impl ControllerShell {
 /// out whole.
 pub(crate) async fn decide<R: Send + 'static>(
     node: &Arc<Node>,
-    decision: impl FnOnce(&Machine, &ClusterImage, &mut Random) -> Outcome<R>,
+    decision: impl FnOnce(&Controller, &ClusterImage, &mut Random) -> Outcome<R>,
 ) -> Result<R, ErrorCode> {
     let shell = node.controller();
     let turn = Arc::clone(&shell.turn).lock_owned().await;

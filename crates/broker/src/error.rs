@@ -65,7 +65,9 @@ fn code_of(refusal: &LogRefusal) -> ErrorCode {
         LogRefusal::Compression(_) => ErrorCode::CorruptMessage,
         LogRefusal::TooLarge { .. } => ErrorCode::MessageTooLarge,
         LogRefusal::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
-        LogRefusal::Records(errors) if errors.iter().any(|e| e.problem != RecordProblem::NoKey) => ErrorCode::InvalidTimestamp,
+        LogRefusal::Records(errors) if errors.iter().any(|e| e.problem != RecordProblem::NoKey) => {
+            ErrorCode::InvalidTimestamp
+        }
         LogRefusal::Records(_) => ErrorCode::InvalidRecord,
         LogRefusal::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         LogRefusal::ProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,

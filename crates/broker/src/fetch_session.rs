@@ -86,7 +86,8 @@ impl Session {
             Some(cached) => cached.want = want,
             None => {
                 self.turns.insert(key.clone(), self.next_turn);
-                self.by_turn.insert(self.next_turn, Cached { key, want, high_watermark: -1, log_start_offset: -1 });
+                self.by_turn
+                    .insert(self.next_turn, Cached { key, want, high_watermark: -1, log_start_offset: -1 });
                 self.next_turn += 1;
             }
         }
@@ -110,7 +111,9 @@ impl Session {
         // After an error the next answer tells everything again.
         cached.high_watermark = if told.error.is_none() { told.high_watermark } else { -1 };
         cached.log_start_offset = told.log_start_offset;
-        if told.has_records && let Some(cached) = self.by_turn.remove(&turn) {
+        if told.has_records
+            && let Some(cached) = self.by_turn.remove(&turn)
+        {
             self.turns.insert(key.clone(), self.next_turn);
             self.by_turn.insert(self.next_turn, cached);
             self.next_turn += 1;
@@ -196,7 +199,11 @@ impl FetchSessions {
 
     /// Makes room by dropping the session that was unused longest, if that is long enough.
     fn evict(&mut self, now: Now) -> bool {
-        let oldest = self.sessions.iter().min_by_key(|(_, s)| (s.last_used, s.created)).map(|(id, s)| (*id, s.last_used));
+        let oldest = self
+            .sessions
+            .iter()
+            .min_by_key(|(_, s)| (s.last_used, s.created))
+            .map(|(id, s)| (*id, s.last_used));
         match oldest {
             Some((id, used)) if now.monotonic_ms.saturating_sub(used.monotonic_ms) > EVICTION_MS => {
                 self.sessions.remove(&id);
@@ -207,7 +214,11 @@ impl FetchSessions {
     }
 
     /// Filters an answer: for each partition told, whether the answer carries it.
-    pub(crate) fn finish<'k>(&mut self, context: &Context, told: impl Iterator<Item = (&'k Key, Told)>) -> Vec<bool> {
+    pub(crate) fn finish<'k>(
+        &mut self,
+        context: &Context,
+        told: impl Iterator<Item = (&'k Key, Told)>,
+    ) -> Vec<bool> {
         let mut session = self.sessions.get_mut(&context.session_id);
         told.map(|(key, told)| {
             let changed = session.as_mut().is_none_or(|session| session.tell(key, told));
@@ -231,7 +242,13 @@ mod tests {
     }
 
     fn want(fetch_offset: i64) -> Want {
-        Want { fetch_offset, max_bytes: 100, current_leader_epoch: -1, last_fetched_epoch: -1, log_start_offset: -1 }
+        Want {
+            fetch_offset,
+            max_bytes: 100,
+            current_leader_epoch: -1,
+            last_fetched_epoch: -1,
+            log_start_offset: -1,
+        }
     }
 
     fn ask(session_id: i32, session_epoch: i32, partitions: &[i32]) -> Asked {
@@ -264,7 +281,11 @@ mod tests {
         let context = sessions.begin(NOW, ask(42, 2, &[]), 0).unwrap();
         assert_eq!(answer(&mut sessions, &context, failed, told(1, false)), [true, false]);
         let context = sessions.begin(NOW, ask(42, 3, &[]), 0).unwrap();
-        assert_eq!(answer(&mut sessions, &context, told(5, false), told(1, false)), [true, false], "told again after an error");
+        assert_eq!(
+            answer(&mut sessions, &context, told(5, false), told(1, false)),
+            [true, false],
+            "told again after an error"
+        );
     }
 
     #[test]

@@ -2,19 +2,19 @@
 //!
 //! Nothing is decided here; the controller has. A delta is what changed since the image that was carried out last.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coordinator::group::{DeletedTopic, Request, Response};
 use log::{Log, Recovery, log_dir};
+use metadata::configs::ResourceType;
 use metadata::configs::TopicConfig;
-use metadata::{ClusterDelta, ClusterImage, ConfigResource, ConfigResourceType, Partition as PartitionState, Topic};
+use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as PartitionState, Topic};
 use parking_lot::Mutex;
 use protocol::{Offset, TopicPartition};
 
 use crate::clock;
-use crate::configs::{broker_configs, log_config, properties};
+use crate::configs::{broker_configs, log_config};
 use crate::groups::{self, OFFSETS_TOPIC};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
@@ -29,9 +29,14 @@ pub(crate) fn carry_out(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterD
         remove(node, topic);
     }
     let changed = delta.topics_changed.iter().flat_map(|change| {
-        change.partitions.iter().filter_map(|index| change.topic.partitions.get(index).map(|state| (&change.topic, *index, state)))
+        change.partitions.iter().filter_map(|index| {
+            change.topic.partitions.get(index).map(|state| (&change.topic, *index, state))
+        })
     });
-    let created = delta.topics_created.iter().flat_map(|topic| topic.partitions.iter().map(move |(index, state)| (topic, *index, state)));
+    let created = delta
+        .topics_created
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(move |(index, state)| (topic, *index, state)));
     let ours = changed.chain(created).filter(|(_, _, state)| state.leader == Some(node.id()));
     let (mut to_open, mut to_lead) = (vec![], vec![]);
     for (topic, index, state) in ours {
@@ -51,37 +56,50 @@ pub(crate) fn carry_out(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterD
 }
 
 fn configure_broker(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
-    if delta.configs_changed.iter().any(|resource| resource.resource_type == ConfigResourceType::BROKER) {
+    if delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker) {
         let configs = broker_configs(&node.config().configs, image, node.id());
         node.broker_configs.store(Arc::new(configs));
     }
 }
 
-/// A topic's configuration in force.
-fn topic_config(node: &Node, image: &ClusterImage, topic: &str) -> Arc<TopicConfig> {
-    let set = properties(image, &ConfigResource::topic(topic));
-    let configs = node.broker_configs();
-    TopicConfig::resolve(&configs, &set).unwrap_or_else(|error| {
-        // The controller admits none that cannot be read: it comes from a log that another version wrote.
-        tracing::error!(topic, %error, "the topic's configuration cannot be read: the broker's defaults hold");
-        let none = stdx::properties::Properties::default();
-        TopicConfig::resolve(&configs, &none).unwrap_or_else(|_| node.default_topic_config())
-    })
+/// A topic's configuration in force. An error is of a log that another version wrote: the controller admits none.
+fn topic_config(node: &Node, image: &ClusterImage, topic: &str) -> Result<Arc<TopicConfig>, stdx::properties::Error> {
+    TopicConfig::resolve(&node.broker_configs(), &image.properties(&ConfigResource::topic(topic)))
 }
 
 fn configure_topics(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
-    let all = delta.configs_changed.iter().any(|resource| resource.resource_type == ConfigResourceType::BROKER);
-    let named = delta.configs_changed.iter().filter(|resource| resource.resource_type == ConfigResourceType::TOPIC);
-    let topics: Vec<Arc<Topic>> =
-        if all { image.topics().values().cloned().collect() } else { named.filter_map(|resource| image.topic(&resource.name).cloned()).collect() };
+    let all = delta.configs_changed.iter().any(|resource| resource.resource_type == ResourceType::Broker);
+    let named = delta.configs_changed.iter().filter(|resource| resource.resource_type == ResourceType::Topic);
+    let topics: Vec<Arc<Topic>> = if all {
+        image.topics().values().cloned().collect()
+    } else {
+        named.filter_map(|resource| image.topic(&resource.name).cloned()).collect()
+    };
     for topic in topics {
-        let config = topic_config(node, image, &topic.name);
+        let config = match topic_config(node, image, &topic.name) {
+            Ok(config) => config,
+            Err(error) => {
+                tracing::error!(topic = %topic.name, %error, "the topic's configuration cannot be read: it stays as it was");
+                continue;
+            }
+        };
         for index in topic.partitions.keys() {
             if let Some(partition) = node.partitions().by_id(topic.id, *index) {
                 partition.set_config(Arc::clone(&config));
             }
         }
     }
+}
+
+/// Why a partition's log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    #[error("its configuration: {0}")]
+    Configuration(#[from] stdx::properties::Error),
+    #[error("there is no log directory")]
+    NoDirectory,
 }
 
 type ToOpen<'a> = (&'a Arc<Topic>, i32, &'a Arc<PartitionState>);
@@ -109,11 +127,17 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
     });
 }
 
-fn open(node: &Arc<Node>, image: &ClusterImage, topic: &Topic, index: i32, state: &PartitionState) -> Result<Arc<Partition>, log::Error> {
+fn open(
+    node: &Arc<Node>,
+    image: &ClusterImage,
+    topic: &Topic,
+    index: i32,
+    state: &PartitionState,
+) -> Result<Arc<Partition>, OpenError> {
     let id = TopicPartition::new(Arc::clone(&topic.name), index);
     let directory = find_directory(node, &id);
     let Some(home) = node.partitions().directories().get(directory) else {
-        return Err(log::Error::Fenced { path: PathBuf::from(id.to_string()) });
+        return Err(OpenError::NoDirectory);
     };
     let path = home.path.join(id.to_string());
     let existing = home.disk.stat(&path).ok().flatten().is_some();
@@ -128,10 +152,11 @@ fn open(node: &Arc<Node>, image: &ClusterImage, topic: &Topic, index: i32, state
         recovery_point: home.recovery_points.get(&id).copied().unwrap_or(Offset::ZERO),
         log_start_offset: home.log_starts.get(&id).copied().unwrap_or(Offset::ZERO),
     };
-    let config = topic_config(node, image, &topic.name);
+    let config = topic_config(node, image, &topic.name)?;
     let expiration_ms = node.config().log.producer_id_expiration_ms;
     let disk = Arc::clone(&home.disk);
-    let (log, report) = Log::open(disk, &path, id.clone(), log_config(&config, expiration_ms), recovery, clock::now())?;
+    let (log, report) =
+        Log::open(disk, &path, id.clone(), log_config(&config, expiration_ms), recovery, clock::now())?;
     if let Some(cut) = &report.cut {
         tracing::warn!(partition = %id, position = cut.position, bytes = cut.bytes, reason = %cut.reason, "recovery cut an incomplete tail that was never acknowledged as durable");
     }
@@ -149,8 +174,11 @@ fn open(node: &Arc<Node>, image: &ClusterImage, topic: &Topic, index: i32, state
 /// The directory that has the partition already, or the emptiest.
 fn find_directory(node: &Node, id: &TopicPartition) -> usize {
     let name = id.to_string();
-    let has = |path: &std::path::Path, disk: &dyn log::disk::Disk| disk.stat(&path.join(&name)).ok().flatten().is_some();
-    let found = node.partitions().directories().iter().find(|directory| has(&directory.path, &*directory.disk));
+    let has = |path: &std::path::Path, disk: &dyn log::disk::Disk| {
+        disk.stat(&path.join(&name)).ok().flatten().is_some()
+    };
+    let found =
+        node.partitions().directories().iter().find(|directory| has(&directory.path, &*directory.disk));
     found.map_or_else(|| node.partitions().emptiest_directory(), |directory| directory.index)
 }
 
@@ -159,8 +187,11 @@ fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), l
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{:x}-stray", clock::now().unix_ms));
     tracing::warn!(directory = %path.display(), "the directory belongs to another topic of this name: renamed to -stray");
-    disk.rename(path, std::path::Path::new(&name))
-        .map_err(|source| log::Error::Io { operation: "rename", path: path.to_owned(), source })
+    disk.rename(path, std::path::Path::new(&name)).map_err(|source| log::Error::Io {
+        operation: "rename",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Takes a deleted topic out of service and removes its files.
@@ -206,7 +237,9 @@ fn load_coordinators(node: &Arc<Node>, image: &ClusterImage) {
         let Some(partition) = node.partitions().by_id(topic.id, *index) else { continue };
         match groups::load(node, partition) {
             Ok(coordinator) => node.groups().add(*index, count, coordinator),
-            Err(error) => tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served"),
+            Err(error) => {
+                tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served")
+            }
         }
     }
 }

@@ -170,7 +170,7 @@ impl Coordinator {
     }
 
     fn append(&self, records: &[CoordinatorRecord]) -> Result<Offset, CommitError> {
-        let mut batch = coordinator_batch(records);
+        let mut batch = coordinator_batch(records).map_err(|_| CommitError::TooLarge)?;
         self.partition.append_as_coordinator(&mut batch)
     }
 
@@ -199,16 +199,16 @@ impl State {
 }
 
 /// One batch of coordinator records, as Kafka's coordinators write it: uncompressed, stamped with this moment.
-fn coordinator_batch(records: &[CoordinatorRecord]) -> Vec<u8> {
+fn coordinator_batch(records: &[CoordinatorRecord]) -> Result<Vec<u8>, protocol::records::Error> {
     let timestamp = clock::now().unix_ms;
-    let mut builder = BatchBuilder::new();
+    let mut builder = BatchBuilder::new(Offset::ZERO);
     for record in records {
-        builder.append(NewRecord {
+        builder.append_next(NewRecord {
             timestamp,
             key: Some(&record.key),
             value: record.value.as_deref(),
             ..NewRecord::default()
-        });
+        })?;
     }
     builder.build()
 }

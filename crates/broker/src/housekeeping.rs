@@ -98,7 +98,10 @@ fn retain(node: &Arc<Node>, doomed: &mut Doomed) {
         }
     }
     for (partition, files) in files {
-        let at = Instant::now() + Duration::from_millis(u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0).min(FOREVER_MS));
+        let at = Instant::now()
+            + Duration::from_millis(
+                u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0).min(FOREVER_MS),
+            );
         doomed.extend(files.into_iter().map(|file| (at, file, partition.directory())));
     }
 }

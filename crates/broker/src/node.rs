@@ -123,7 +123,10 @@ impl Node {
         match self.config.advertised.get(&peer.listener) {
             Some(advertised) => {
                 let bound = self.bound.get(&peer.listener).map_or(0, SocketAddr::port);
-                Address { host: advertised.host.clone(), port: if advertised.port == 0 { bound } else { advertised.port } }
+                Address {
+                    host: advertised.host.clone(),
+                    port: if advertised.port == 0 { bound } else { advertised.port },
+                }
             }
             None => Address { host: peer.local.ip().to_string(), port: peer.local.port() },
         }
@@ -150,7 +153,8 @@ impl Node {
             let node = Arc::clone(self);
             let newest = Arc::clone(&image);
             // Directories are made and removed: not a thing for the threads that serve sockets.
-            let carried_out = tokio::task::spawn_blocking(move || crate::follow::carry_out(&node, &newest, &delta)).await;
+            let carried_out =
+                tokio::task::spawn_blocking(move || crate::follow::carry_out(&node, &newest, &delta)).await;
             if carried_out.is_err() {
                 tracing::error!("a change of the cluster's metadata could not be carried out");
             }
@@ -159,7 +163,11 @@ impl Node {
     }
 
     /// Moves the start of a log and makes that durable.
-    pub(crate) async fn delete_records(self: &Arc<Self>, partition: Arc<Partition>, before: i64) -> Result<Offset, ErrorCode> {
+    pub(crate) async fn delete_records(
+        self: &Arc<Self>,
+        partition: Arc<Partition>,
+        before: i64,
+    ) -> Result<Offset, ErrorCode> {
         let node = Arc::clone(self);
         let moved = tokio::task::spawn_blocking(move || {
             let start = partition.delete_records(before)?;

@@ -130,7 +130,8 @@ impl Partition {
     ) -> Arc<Self> {
         let mut log = log;
         // One replica: all of the log is known to all of them.
-        log.set_high_watermark(log.log_end_offset());
+        let end = log.log_end_offset();
+        log.set_high_watermark(end);
         log.start_leader_epoch(leader_epoch);
         Arc::new(Self {
             id: log.topic_partition().clone(),
@@ -218,7 +219,7 @@ impl Partition {
     /// Flushes and closes the log in order, at the end of the process.
     pub(crate) fn close(&self) -> Result<(), LogError> {
         self.failed.store(true, Ordering::Release);
-        self.log.lock().shut_down()
+        self.log.lock().close()
     }
 
     /// The partition is gone from this node: everybody looks again and finds that.
@@ -229,7 +230,11 @@ impl Partition {
     }
 
     /// Appends a producer's batch.
-    pub(crate) fn append_from_client(self: &Arc<Self>, records: &mut [u8], acks_all: bool) -> Result<Appended, Refusal> {
+    pub(crate) fn append_from_client(
+        self: &Arc<Self>,
+        records: &mut [u8],
+        acks_all: bool,
+    ) -> Result<Appended, Refusal> {
         let config = self.config.load();
         if acks_all && config.min_insync_replicas > 1 {
             let message = format!(
@@ -247,11 +252,12 @@ impl Partition {
 
     /// Appends what a coordinator of this node decided: the offset of the first record.
     pub(crate) fn append_as_coordinator(self: &Arc<Self>, records: &mut [u8]) -> Result<Offset, CommitError> {
-        let appended = self.append(records, Origin::Coordinator).map_err(|error| match self.refusal(&error).code {
-            ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => CommitError::TooLarge,
-            ErrorCode::NotLeaderOrFollower => CommitError::NotLeader,
-            _ => CommitError::Storage,
-        })?;
+        let appended =
+            self.append(records, Origin::Coordinator).map_err(|error| match self.refusal(&error).code {
+                ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => CommitError::TooLarge,
+                ErrorCode::NotLeaderOrFollower => CommitError::NotLeader,
+                _ => CommitError::Storage,
+            })?;
         if self.config.load().acks_all_fsync {
             self.request_flush();
         }
@@ -264,7 +270,8 @@ impl Partition {
         }
         let mut log = self.log.lock();
         let info = log.append_as_leader(records, self.leader_epoch(), clock::now(), origin)?;
-        log.set_high_watermark(log.log_end_offset());
+        let end = log.log_end_offset();
+        log.set_high_watermark(end);
         drop(log);
         if !info.duplicate {
             self.data.wake();
@@ -438,7 +445,12 @@ impl Partition {
 
     /// The offset for a timestamp, or for one of the special ones (-1 latest, -2 earliest, -3 greatest timestamp,
     /// -4 earliest on local disk, -5 and -6 of tiered storage).
-    pub(crate) fn offset_at(&self, timestamp: i64, current_leader_epoch: i32, isolation: Isolation) -> Result<AtTime, ErrorCode> {
+    pub(crate) fn offset_at(
+        &self,
+        timestamp: i64,
+        current_leader_epoch: i32,
+        isolation: Isolation,
+    ) -> Result<AtTime, ErrorCode> {
         self.check_epoch(current_leader_epoch)?;
         let log = self.log.lock();
         let bound = match isolation {
@@ -462,7 +474,11 @@ impl Partition {
     }
 
     /// The end of the greatest epoch that is not after `epoch`.
-    pub(crate) fn end_of_epoch(&self, epoch: LeaderEpoch, current_leader_epoch: i32) -> Result<(LeaderEpoch, Offset), ErrorCode> {
+    pub(crate) fn end_of_epoch(
+        &self,
+        epoch: LeaderEpoch,
+        current_leader_epoch: i32,
+    ) -> Result<(LeaderEpoch, Offset), ErrorCode> {
         self.check_epoch(current_leader_epoch)?;
         Ok(self.log.lock().end_offset_for_epoch(epoch).unwrap_or((LeaderEpoch::UNKNOWN, Offset::UNKNOWN)))
     }

@@ -38,7 +38,17 @@ impl Directory {
     ) -> Result<Self, log::Error> {
         let recovery_points = OffsetCheckpoint::RecoveryPoint.read(&*disk, &path)?;
         let log_starts = OffsetCheckpoint::LogStartOffset.read(&*disk, &path)?;
-        Ok(Self { index, path, id, disk, was_clean, recovery_points, log_starts, checkpoint: Mutex::new(()), _lock: lock })
+        Ok(Self {
+            index,
+            path,
+            id,
+            disk,
+            was_clean,
+            recovery_points,
+            log_starts,
+            checkpoint: Mutex::new(()),
+            _lock: lock,
+        })
     }
 
     /// The size and room of its volume, if the system tells.
@@ -124,7 +134,11 @@ impl Partitions {
             .map(|partition| (partition.id().clone(), partition.offsets().0))
             .filter(|(_, start)| *start > Offset::ZERO)
             .collect();
-        OffsetCheckpoint::LogStartOffset.write(&*directory.disk, &directory.path, starts.iter().map(|(id, offset)| (id, *offset)))
+        OffsetCheckpoint::LogStartOffset.write(
+            &*directory.disk,
+            &directory.path,
+            starts.iter().map(|(id, offset)| (id, *offset)),
+        )
     }
 
     /// Writes how far the logs of one directory need no recovery.
@@ -136,7 +150,9 @@ impl Partitions {
             .iter()
             .map(|partition| (partition.id().clone(), partition.log().durable_offset()))
             .collect();
-        let write = |kind: OffsetCheckpoint| kind.write(&*directory.disk, &directory.path, points.iter().map(|(id, offset)| (id, *offset)));
+        let write = |kind: OffsetCheckpoint| {
+            kind.write(&*directory.disk, &directory.path, points.iter().map(|(id, offset)| (id, *offset)))
+        };
         write(OffsetCheckpoint::RecoveryPoint)?;
         write(OffsetCheckpoint::HighWatermark)
     }

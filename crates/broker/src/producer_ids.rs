@@ -39,12 +39,18 @@ impl ProducerIds {
         let id = node.id();
         let reply = decide(&node, |machine, image, _| {
             let broker_epoch = image.broker(id).map_or(-1, |broker| broker.epoch);
-            let request = AllocateProducerIdsRequest { broker_id: id.get(), broker_epoch, ..AllocateProducerIdsRequest::default() };
+            let request = AllocateProducerIdsRequest {
+                broker_id: id.get(),
+                broker_epoch,
+                ..AllocateProducerIdsRequest::default()
+            };
             machine.allocate_producer_ids(image, &request)
         })
         .await?;
         match ErrorCode::from_code(reply.error_code) {
-            Some(ErrorCode::None) => Ok(reply.producer_id_start..reply.producer_id_start + i64::from(reply.producer_id_len)),
+            Some(ErrorCode::None) => {
+                Ok(reply.producer_id_start..reply.producer_id_start + i64::from(reply.producer_id_len))
+            }
             _ => Err(ErrorCode::CoordinatorNotAvailable),
         }
     }

@@ -56,8 +56,8 @@ impl Waiters {
         }
     }
 
-    /// How many wait, those who gave up and were not noticed yet included.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.waiting.lock().len()
     }
 }
@@ -77,7 +77,11 @@ impl Watch {
 
     /// Waits until `check` gives something, looking again at each wake; `None` when the deadline comes first.
     /// `check` registers with what it looks at before it looks.
-    pub(crate) async fn until<T>(&self, deadline: Option<Instant>, mut check: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+    pub(crate) async fn until<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut check: impl FnMut(&Self) -> Option<T>,
+    ) -> Option<T> {
         loop {
             if let Some(found) = check(self) {
                 return Some(found);

@@ -20,8 +20,6 @@ pub(crate) struct Peer {
     pub(crate) local: SocketAddr,
     /// The client's address.
     pub(crate) remote: SocketAddr,
-    /// Counts the connections of this process.
-    pub(crate) connection_id: u64,
 }
 
 /// One request: its header, decoded, and its whole frame.

@@ -18,7 +18,7 @@ use log::checkpoint::MetaProperties;
 use log::disk::{Disk, OsDisk};
 use log::log_dir;
 use metadata::configs::ServerConfig;
-use metadata::controller::{Settings, activation_records};
+use metadata::controller::activation_records;
 use metadata::{ClusterImage, MetadataLoader, MetadataVersion, records};
 use parking_lot::Mutex;
 use protocol::messages::BrokerRegistrationRequest;
@@ -32,7 +32,6 @@ use tokio::sync::watch;
 use crate::apis::APIS;
 use crate::cluster::{Published, Publisher};
 use crate::config::Config;
-use crate::config_rules::Rules;
 use crate::controller::{ControllerShell, decide};
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueue};
@@ -114,14 +113,13 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     let published = Published::default();
     let quorum = Arc::new(open_quorum(&config, &cluster_id, &directories, &published).await?);
     let metrics = Arc::new(Metrics::new(APIS.iter().map(|row| row.api)));
-    let rules = Rules { broker: Arc::new(config.configs.clone()) };
-    let settings = Settings {
-        num_partitions: i32::try_from(config.topics.num_partitions).unwrap_or(i32::MAX),
-        default_replication_factor: config.topics.default_replication_factor,
-        delete_topic_enable: config.topics.delete_topic_enable,
-        cluster_id: cluster_id.clone(),
-    };
-    let controller = ControllerShell::new(settings, rules, Random::from_seed(random.next_u64()), Arc::clone(&quorum));
+    let controller_random = Random::from_seed(random.next_u64());
+    let controller = ControllerShell::new(
+        cluster_id.clone(),
+        config.configs.clone(),
+        controller_random,
+        Arc::clone(&quorum),
+    );
     let flush_queue = Arc::new(FlushQueue::default());
     let groups = Arc::new(Groups::new());
     let node = Arc::new(Node {
@@ -131,7 +129,9 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
         controller,
         partitions: Arc::new(Partitions::new(directories)),
         groups: Arc::clone(&groups),
-        fetch_sessions: Mutex::new(FetchSessions::new(config.network.max_incremental_fetch_session_cache_slots as usize)),
+        fetch_sessions: Mutex::new(FetchSessions::new(
+            config.network.max_incremental_fetch_session_cache_slots as usize,
+        )),
         producer_ids: ProducerIds::default(),
         metrics: Arc::clone(&metrics),
         random: Mutex::new(random),
@@ -160,20 +160,34 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     Ok(serve(node, sockets, admin, flushers))
 }
 
-fn serve(node: Arc<Node>, sockets: Vec<Bound>, admin: Option<TcpListener>, flushers: Vec<JoinHandle<()>>) -> Running {
+fn serve(
+    node: Arc<Node>,
+    sockets: Vec<Bound>,
+    admin: Option<TcpListener>,
+    flushers: Vec<JoinHandle<()>>,
+) -> Running {
     let (stop, stopping) = watch::channel(false);
     let network = &node.config().network;
     let overrides = network.max_connections_per_ip_overrides.iter();
     let overrides: BTreeMap<IpAddr, usize> =
         overrides.filter_map(|(host, most)| Some((host.parse().ok()?, *most as usize))).collect();
-    let limits = ConnectionLimits::new(network.max_connections as usize, network.max_connections_per_ip as usize, overrides);
+    let limits = ConnectionLimits::new(
+        network.max_connections as usize,
+        network.max_connections_per_ip as usize,
+        overrides,
+    );
     let memory = RequestMemory::new(usize::try_from(network.request_memory_bytes).unwrap_or(usize::MAX));
     let max_idle = network.connections_max_idle_ms.map_or(FOREVER, Duration::from_millis).min(FOREVER);
     let connections = Shared::new(limits, memory, network.socket_request_max_bytes as usize, max_idle);
     let mut listeners = vec![];
     for Bound { name, address, socket } in sockets {
         listeners.push((Arc::clone(&name), address));
-        tokio::spawn(listener::serve(Listener { name, socket }, Arc::clone(&node), connections.clone(), stopping.clone()));
+        tokio::spawn(listener::serve(
+            Listener { name, socket },
+            Arc::clone(&node),
+            connections.clone(),
+            stopping.clone(),
+        ));
     }
     let admin_address = admin.as_ref().and_then(|socket| socket.local_addr().ok());
     if let Some(socket) = admin {
@@ -253,9 +267,14 @@ fn close(node: &Node) {
     let epoch = node.image().broker(node.id()).map_or(-1, |broker| broker.epoch);
     for directory in node.partitions().directories() {
         let index = directory.index;
-        let written = node.partitions().write_recovery_points(index).and_then(|()| node.partitions().write_log_starts(index));
+        let written = node
+            .partitions()
+            .write_recovery_points(index)
+            .and_then(|()| node.partitions().write_log_starts(index));
         let marked = match written {
-            Ok(()) if !unclean.contains(&index) => log_dir::mark_clean(&*directory.disk, &directory.path, epoch),
+            Ok(()) if !unclean.contains(&index) => {
+                log_dir::mark_clean(&*directory.disk, &directory.path, epoch)
+            }
             other => other,
         };
         if let Err(error) = marked {
@@ -278,8 +297,11 @@ fn bind_listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
             let endpoint = &listener.endpoint;
             let bound = bind(&endpoint.host, endpoint.port, backlog);
             let bound = bound.and_then(|socket| Ok((socket.local_addr()?, socket)));
-            let (address, socket) =
-                bound.map_err(|source| StartError::Bind { property: "listeners", value: endpoint.to_string(), source })?;
+            let (address, socket) = bound.map_err(|source| StartError::Bind {
+                property: "listeners",
+                value: endpoint.to_string(),
+                source,
+            })?;
             Ok(Bound { name: endpoint.name.as_str().into(), address, socket })
         })
         .collect()
@@ -322,7 +344,9 @@ fn open_directories(config: &Config) -> Result<(Vec<Directory>, String), StartEr
     for path in &config.log_dirs {
         disk.create_dir_all(path).map_err(|source| StartError::Directory { path: path.clone(), source })?;
         let lock = log_dir::lock(&*disk, path).map_err(|error| match error {
-            log::Error::Io { source, path: _, operation: _ } => StartError::Directory { path: path.clone(), source },
+            log::Error::Io { source, path: _, operation: _ } => {
+                StartError::Directory { path: path.clone(), source }
+            }
             other => StartError::Log(other),
         })?;
         let meta = MetaProperties::read(&*disk, path)?;
@@ -363,35 +387,59 @@ fn open_directories(config: &Config) -> Result<(Vec<Directory>, String), StartEr
 
 /// A directory with files in it that nobody formatted is somebody else's.
 fn refuse_foreign(disk: &dyn Disk, path: &Path) -> Result<(), StartError> {
-    let entries = disk.list(path).map_err(|source| StartError::Directory { path: path.to_owned(), source })?;
+    let entries =
+        disk.list(path).map_err(|source| StartError::Directory { path: path.to_owned(), source })?;
     let foreign = entries.iter().find(|entry| entry.name != ".lock" && entry.name != "lost+found");
     match foreign {
         None => Ok(()),
         Some(entry) => Err(StartError::ForeignDirectory {
             path: path.to_owned(),
-            reason: format!("it has no meta.properties but holds '{}': give an empty directory, or one of a Kafka node", entry.name),
+            reason: format!(
+                "it has no meta.properties but holds '{}': give an empty directory, or one of a Kafka node",
+                entry.name
+            ),
         }),
     }
 }
 
-fn check_meta(path: &Path, meta: &MetaProperties, cluster_id: &str, node_id: BrokerId) -> Result<(), StartError> {
+fn check_meta(
+    path: &Path,
+    meta: &MetaProperties,
+    cluster_id: &str,
+    node_id: BrokerId,
+) -> Result<(), StartError> {
     let foreign = |reason| Err(StartError::ForeignDirectory { path: path.to_owned(), reason });
     if meta.node_id != node_id {
-        return foreign(format!("meta.properties says node.id={}, this node has node.id={node_id}", meta.node_id));
+        return foreign(format!(
+            "meta.properties says node.id={}, this node has node.id={node_id}",
+            meta.node_id
+        ));
     }
     if meta.cluster_id != cluster_id {
-        return foreign(format!("meta.properties says cluster.id={}, another directory says {cluster_id}", meta.cluster_id));
+        return foreign(format!(
+            "meta.properties says cluster.id={}, another directory says {cluster_id}",
+            meta.cluster_id
+        ));
     }
     Ok(())
 }
 
-async fn open_quorum(config: &Config, cluster_id: &str, directories: &[Directory], published: &Published) -> Result<RaftQuorum, StartError> {
+async fn open_quorum(
+    config: &Config,
+    cluster_id: &str,
+    directories: &[Directory],
+    published: &Published,
+) -> Result<RaftQuorum, StartError> {
     let mut options = Options::new(&config.metadata_log.dir, cluster_id, config.broker_id);
-    let directory = directories.iter().find(|directory| directory.path == config.metadata_log.dir).or(directories.first());
+    let directory = directories
+        .iter()
+        .find(|directory| directory.path == config.metadata_log.dir)
+        .or(directories.first());
     options.voter = Voter::new(directory.map_or(Uuid::ZERO, |directory| directory.id), vec![]);
     options.segment_bytes = u64::from(config.metadata_log.segment_bytes);
     options.max_bytes_between_snapshots = config.metadata_log.max_record_bytes_between_snapshots;
-    options.max_snapshot_interval = Duration::from_millis(config.metadata_log.max_snapshot_interval_ms.unwrap_or(0));
+    options.max_snapshot_interval =
+        Duration::from_millis(config.metadata_log.max_snapshot_interval_ms.unwrap_or(0));
     // What the first records of a new log are.
     let first = activation_records(&MetadataLoader::default());
     let framed = first.iter().map(|record| records::encode(record, MetadataVersion::LATEST).map(Bytes::from));
@@ -405,40 +453,45 @@ async fn register(node: &Arc<Node>) -> Result<(), StartError> {
     let refused = |error| StartError::Registration { node_id: id, error };
     let request = registration(node);
     let next_offset = node.controller().quorum().status().high_watermark.get();
-    let reply = decide(node, |machine, image, _| machine.register_broker(image, &request, next_offset)).await.map_err(refused)?;
+    let reply = decide(node, |machine, image, _| machine.register_broker(image, &request, next_offset))
+        .await
+        .map_err(refused)?;
     match ErrorCode::from_code(reply.error_code) {
         Some(ErrorCode::None) => {}
         error => return Err(refused(error.unwrap_or(ErrorCode::UnknownServerError))),
     }
-    let unfenced = decide(node, |machine, image, _| machine.unfence_broker(image, id, reply.broker_epoch)).await.map_err(refused)?;
+    let unfenced = decide(node, |machine, image, _| machine.unfence_broker(image, id, reply.broker_epoch))
+        .await
+        .map_err(refused)?;
     unfenced.map_err(|error| refused(error.code))
 }
 
 fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
-    let listeners = node.config().listeners.iter().filter(|listener| !listener.controller).filter_map(|listener| {
-        // Only what was set to be advertised goes into durable state: an address that a socket happened to have does not.
-        let endpoint = listener.advertised.as_ref().unwrap_or(&listener.endpoint);
-        let bound = node.bound.get(listener.endpoint.name.as_str())?;
-        Some(RegisteredListener {
-            name: endpoint.name.clone().into(),
-            host: endpoint.host.clone().into(),
-            port: if endpoint.port == 0 { bound.port() } else { endpoint.port },
-            security_protocol: listener.security_protocol as i16,
-            ..RegisteredListener::default()
-        })
-    });
-    let features = metadata::supported_features().map(|(name, range)| Feature {
-        name: name.into(),
-        min_supported_version: *range.start(),
-        max_supported_version: *range.end(),
+    let listeners =
+        node.config().listeners.iter().filter(|listener| !listener.controller).filter_map(|listener| {
+            // Only what was set to be advertised goes into durable state: an address that a socket happened to have does not.
+            let endpoint = listener.advertised.as_ref().unwrap_or(&listener.endpoint);
+            let bound = node.bound.get(listener.endpoint.name.as_str())?;
+            Some(RegisteredListener {
+                name: endpoint.name.clone().into(),
+                host: endpoint.host.clone().into(),
+                port: if endpoint.port == 0 { bound.port() } else { endpoint.port },
+                security_protocol: listener.security_protocol as i16,
+                ..RegisteredListener::default()
+            })
+        });
+    let features = vec![Feature {
+        name: MetadataVersion::FEATURE.into(),
+        min_supported_version: MetadataVersion::MIN.level(),
+        max_supported_version: MetadataVersion::LATEST.level(),
         ..Feature::default()
-    });
+    }];
     BrokerRegistrationRequest {
         broker_id: node.id().get(),
         cluster_id: node.cluster_id().to_owned().into(),
         incarnation_id: node.random_uuid(),
         listeners: listeners.collect(),
-        features: features.collect(),
+        features,
         rack: node.config().rack.clone().map(Into::into),
         log_dirs: node.partitions().directories().iter().map(|directory| directory.id).collect(),
         ..BrokerRegistrationRequest::default()
@@ -457,5 +510,6 @@ fn raise_file_limit() {
 /// From the system's randomness: ids must differ between nodes and between runs.
 fn seed() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() ^ crate::clock::now().unix_ms as u64
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+        ^ crate::clock::now().unix_ms as u64
 }

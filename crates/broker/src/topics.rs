@@ -57,12 +57,15 @@ impl Node {
     async fn create(self: &Arc<Self>, topics: Vec<CreatableTopic<'static>>) -> BTreeMap<String, ErrorCode> {
         let names: Vec<String> = topics.iter().map(|topic| topic.name.to_string()).collect();
         let request = CreateTopicsRequest { topics, ..CreateTopicsRequest::default() };
-        let reply = decide(self, |machine, image, random| machine.create_topics(image, &request, random)).await;
+        let reply =
+            decide(self, |machine, image, random| machine.create_topics(image, &request, random)).await;
         match reply {
             Ok(reply) => reply
                 .topics
                 .iter()
-                .filter_map(|topic| ErrorCode::from_code(topic.error_code).map(|error| (topic.name.to_string(), error)))
+                .filter_map(|topic| {
+                    ErrorCode::from_code(topic.error_code).map(|error| (topic.name.to_string(), error))
+                })
                 // Somebody else created it in between.
                 .filter(|(_, error)| !matches!(error, ErrorCode::None | ErrorCode::TopicAlreadyExists))
                 .collect(),

@@ -78,8 +78,11 @@ pub(crate) fn any_message(messages: &[Message]) -> String {
 /// `enum MetadataRecord` over the records of the cluster metadata log.
 pub(crate) fn metadata_records(messages: &[Message]) -> String {
     // The tiered storage log's records count their types from 0 too: they are not of this log.
-    let records: BTreeMap<i16, &Message> =
-        messages.iter().filter(|m| m.kind == "metadata" && !m.name.starts_with("Remote")).map(|m| (m.api_key.unwrap(), m)).collect();
+    let records: BTreeMap<i16, &Message> = messages
+        .iter()
+        .filter(|m| m.kind == "metadata" && !m.name.starts_with("Remote"))
+        .map(|m| (m.api_key.unwrap(), m))
+        .collect();
     let (mut variants, mut decode, mut encode, mut key, mut versions) =
         (String::new(), String::new(), String::new(), String::new(), String::new());
     for (number, m) in &records {

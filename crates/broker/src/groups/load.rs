@@ -25,20 +25,9 @@ pub(crate) enum LoadError {
     #[error(transparent)]
     Log(#[from] log::Error),
     #[error("at offset {offset}: {source}")]
-    Records {
-        offset: Offset,
-        source: records::Error,
-    },
+    Records { offset: Offset, source: records::Error },
     #[error("at offset {offset}: {source}")]
-    Unpack {
-        offset: Offset,
-        source: protocol::compression::Error,
-    },
-    #[error("at offset {offset}: {source}")]
-    Replay {
-        offset: Offset,
-        source: coordinator::Error,
-    },
+    Replay { offset: Offset, source: coordinator::Error },
     #[error("cannot read the log: {0}")]
     Io(#[from] std::io::Error),
 }
@@ -46,7 +35,8 @@ pub(crate) enum LoadError {
 /// The coordinator of a partition of the offsets topic, ready to serve.
 pub(crate) fn load(node: &Node, partition: Arc<Partition>) -> Result<Arc<Coordinator>, LoadError> {
     let config = &node.config().groups;
-    let runtime_config = RuntimeConfig { commit_timeout_ms: config.offsets_commit_timeout_ms, ..RuntimeConfig::default() };
+    let runtime_config =
+        RuntimeConfig { commit_timeout_ms: config.offsets_commit_timeout_ms, ..RuntimeConfig::default() };
     let mut runtime = Runtime::new(GroupCoordinator::new(group_config(node)), runtime_config);
     let (mut offset, end) = partition.offsets();
     while offset < end {
@@ -78,14 +68,17 @@ fn replay(runtime: &mut Runtime<GroupCoordinator>, from: Offset, bytes: &[u8]) -
         if batch.header().attributes.is_control() {
             continue;
         }
-        let unpacked = batch.decompress(MAX_UNPACKED_BYTES).map_err(|source| LoadError::Unpack { offset, source })?;
+        let unpacked =
+            batch.decompress(MAX_UNPACKED_BYTES).map_err(|source| LoadError::Records { offset, source })?;
         for record in batch.records(&unpacked) {
             let record = record.map_err(|source| LoadError::Records { offset, source })?;
             if record.offset < from {
                 continue;
             }
             let Some(entry) = coordinator_record(record.key, record.value) else { continue };
-            runtime.load(record.offset, &entry).map_err(|source| LoadError::Replay { offset: record.offset, source })?;
+            runtime
+                .load(record.offset, &entry)
+                .map_err(|source| LoadError::Replay { offset: record.offset, source })?;
         }
     }
     Ok(())

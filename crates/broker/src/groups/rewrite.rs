@@ -44,7 +44,11 @@ async fn rewrite(node: &Arc<Node>, coordinator: &Arc<Coordinator>) -> Result<(),
     Ok(())
 }
 
-async fn delete_before(node: &Arc<Node>, coordinator: &Arc<Coordinator>, start: Offset) -> Result<(), CommitError> {
+async fn delete_before(
+    node: &Arc<Node>,
+    coordinator: &Arc<Coordinator>,
+    start: Offset,
+) -> Result<(), CommitError> {
     let partition = Arc::clone(&coordinator.partition);
     let partitions = Arc::clone(node.partitions());
     let deleted = tokio::task::spawn_blocking(move || {

@@ -8,6 +8,8 @@ use protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey,
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, ErrorCode};
 
+use ::metadata::MetadataVersion;
+
 use crate::apis::APIS;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request, encode_answer};
@@ -15,25 +17,26 @@ use crate::request::{Answer, Malformed, Request, encode_answer};
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: ApiVersionsRequest<'_> = request.decode()?;
-    if request.version >= 3 && !(is_valid(&body.client_software_name) && is_valid(&body.client_software_version)) {
+    if request.version >= 3
+        && !(is_valid(&body.client_software_name) && is_valid(&body.client_software_version))
+    {
         let error_code = ErrorCode::InvalidRequest.code();
         return request.answer(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
     }
     let image = node.image();
-    let mut response = ApiVersionsResponse { api_keys: api_keys(request.version), ..ApiVersionsResponse::default() };
+    let mut response = ApiVersionsResponse { api_keys: api_keys(), ..ApiVersionsResponse::default() };
     response.finalized_features_epoch = image.last_offset().map_or(-1, |offset| offset.get());
-    for (name, range) in metadata::supported_features() {
-        response.supported_features.push(SupportedFeatureKey {
-            name: name.into(),
-            // Java clients before version 4 refuse a minimum of 0 (KAFKA-17011).
-            min_version: if request.version < 4 { (*range.start()).max(1) } else { *range.start() },
-            max_version: *range.end(),
-            ..SupportedFeatureKey::default()
-        });
-    }
-    for (name, level) in image.finalized_features() {
+    // Other features come with their protocols: what is not served is not advertised.
+    response.supported_features.push(SupportedFeatureKey {
+        name: MetadataVersion::FEATURE.into(),
+        min_version: MetadataVersion::MIN.level(),
+        max_version: MetadataVersion::LATEST.level(),
+        ..SupportedFeatureKey::default()
+    });
+    let levels = image.features().iter().map(|(name, level)| (&**name, *level));
+    for (name, level) in levels.chain([(MetadataVersion::FEATURE, image.metadata_version().level())]) {
         response.finalized_features.push(FinalizedFeatureKey {
-            name: name.to_string().into(),
+            name: name.to_owned().into(),
             max_version_level: level,
             min_version_level: level,
             ..FinalizedFeatureKey::default()
@@ -53,7 +56,7 @@ pub(crate) fn unsupported_version(correlation_id: i32) -> Result<Answer, Malform
     encode_answer(ApiKey::ApiVersions, 0, correlation_id, &response)
 }
 
-fn api_keys(_version: i16) -> Vec<ApiVersion> {
+fn api_keys() -> Vec<ApiVersion> {
     let rows = APIS.iter().map(|api| {
         let versions = api.versions();
         // librdkafka before 2.8 takes a broker without Produce 0 for one without any Produce (KAFKA-18659).

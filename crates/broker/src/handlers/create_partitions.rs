@@ -21,10 +21,15 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
 
 /// The answer where the metadata log takes no records.
 fn refuse(body: &CreatePartitionsRequest<'_>, error: ErrorCode) -> CreatePartitionsResponse<'static> {
-    let row = |topic: &protocol::messages::create_partitions_request::CreatePartitionsTopic<'_>| CreatePartitionsTopicResult {
-        name: topic.name.to_string().into(),
-        error_code: error.code(),
-        ..CreatePartitionsTopicResult::default()
+    let row = |topic: &protocol::messages::create_partitions_request::CreatePartitionsTopic<'_>| {
+        CreatePartitionsTopicResult {
+            name: topic.name.to_string().into(),
+            error_code: error.code(),
+            ..CreatePartitionsTopicResult::default()
+        }
     };
-    CreatePartitionsResponse { results: body.topics.iter().map(row).collect(), ..CreatePartitionsResponse::default() }
+    CreatePartitionsResponse {
+        results: body.topics.iter().map(row).collect(),
+        ..CreatePartitionsResponse::default()
+    }
 }

@@ -35,7 +35,11 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
                 ..Default::default()
             });
         }
-        response.topics.push(DeleteRecordsTopicResult { name: topic.name.clone(), partitions, ..Default::default() });
+        response.topics.push(DeleteRecordsTopicResult {
+            name: topic.name.clone(),
+            partitions,
+            ..Default::default()
+        });
     }
     request.answer(&response)
 }

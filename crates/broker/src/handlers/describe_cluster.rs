@@ -2,9 +2,9 @@
 //!
 //! 1: the type of endpoint asked for (KIP-919): only brokers answer here. 2: fenced brokers on request (KIP-1073).
 
+use protocol::ErrorCode;
 use protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
-use protocol::ErrorCode;
 
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
@@ -17,7 +17,9 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     if body.endpoint_type != BROKERS {
         return request.answer(&DescribeClusterResponse {
             error_code: ErrorCode::MismatchedEndpointType.code(),
-            error_message: Some("The request was sent to an endpoint of type BROKER, which cannot answer for another.".into()),
+            error_message: Some(
+                "The request was sent to an endpoint of type BROKER, which cannot answer for another.".into(),
+            ),
             ..DescribeClusterResponse::default()
         });
     }

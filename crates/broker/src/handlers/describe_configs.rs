@@ -4,13 +4,17 @@
 
 use std::collections::BTreeSet;
 
+use ::metadata::configs::ResourceType;
 use ::metadata::configs::{
-    ConfigEntry, describe_broker, describe_broker_default, describe_client_metrics, describe_group, describe_loggers, describe_topic,
+    ConfigEntry, describe_broker, describe_broker_default, describe_client_metrics, describe_group,
+    describe_loggers, describe_topic,
 };
-use ::metadata::{ClusterImage, ConfigResource, ConfigResourceType};
+use ::metadata::{ClusterImage, ConfigResource};
 use protocol::ErrorCode;
 use protocol::messages::describe_configs_request::DescribeConfigsResource;
-use protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym};
+use protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
 use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use crate::error::Refusal;
@@ -29,10 +33,17 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         };
         match describe(node, &image, resource) {
             Ok(entries) => {
-                let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty() || request.version >= 4);
+                let keys = resource
+                    .configuration_keys
+                    .as_ref()
+                    .filter(|keys| !keys.is_empty() || request.version >= 4);
                 let keys: Option<BTreeSet<&str>> = keys.map(|keys| keys.iter().map(|key| &**key).collect());
-                let wanted = entries.into_iter().filter(|entry| keys.as_ref().is_none_or(|keys| keys.contains(entry.name.as_str())));
-                result.configs = wanted.map(|entry| row(entry, body.include_synonyms, body.include_documentation)).collect();
+                let wanted = entries
+                    .into_iter()
+                    .filter(|entry| keys.as_ref().is_none_or(|keys| keys.contains(entry.name.as_str())));
+                result.configs = wanted
+                    .map(|entry| row(entry, body.include_synonyms, body.include_documentation))
+                    .collect();
                 result.error_message = None;
             }
             Err(refusal) => {
@@ -42,37 +53,53 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         }
         result
     });
-    request.answer(&DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() })
+    request
+        .answer(&DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() })
 }
 
-fn describe(node: &Node, image: &ClusterImage, resource: &DescribeConfigsResource<'_>) -> Result<Vec<ConfigEntry>, Refusal> {
+fn describe(
+    node: &Node,
+    image: &ClusterImage,
+    resource: &DescribeConfigsResource<'_>,
+) -> Result<Vec<ConfigEntry>, Refusal> {
     let name = &*resource.resource_name;
     let broker = node.broker_configs();
-    let of = ConfigResource::new(ConfigResourceType(resource.resource_type), name);
-    let set = crate::configs::properties(image, &of);
+    let unsupported = || {
+        Refusal::new(
+            ErrorCode::InvalidRequest,
+            format!("Unsupported resource type: {}", resource.resource_type),
+        )
+    };
+    let of =
+        ConfigResource::new(ResourceType::from_code(resource.resource_type).ok_or_else(unsupported)?, name);
+    let set = image.properties(&of);
     let entries = match of.resource_type {
-        ConfigResourceType::TOPIC => {
+        ResourceType::Topic => {
             ::metadata::topic_name::validate(name)
                 .map_err(|error| Refusal::new(ErrorCode::InvalidTopicException, error.to_string()))?;
             image.topic(name).ok_or(Refusal::from(ErrorCode::UnknownTopicOrPartition))?;
             describe_topic(&broker, &set)
         }
-        ConfigResourceType::BROKER if name.is_empty() => Ok(describe_broker_default(&broker)),
-        ConfigResourceType::BROKER => {
+        ResourceType::Broker if name.is_empty() => Ok(describe_broker_default(&broker)),
+        ResourceType::Broker => {
             own_broker(node, name)?;
             Ok(describe_broker(&broker))
         }
-        ConfigResourceType::BROKER_LOGGER => {
+        ResourceType::BrokerLogger => {
             own_broker(node, name)?;
             Ok(describe_loggers([("root", "INFO")]))
         }
-        ConfigResourceType::GROUP if !name.is_empty() => describe_group(&broker, &set),
-        ConfigResourceType::GROUP => return Err(Refusal::new(ErrorCode::InvalidRequest, "Group name must not be empty")),
-        ConfigResourceType::CLIENT_METRICS if !name.is_empty() => describe_client_metrics(&set),
-        ConfigResourceType::CLIENT_METRICS => {
-            return Err(Refusal::new(ErrorCode::InvalidRequest, "Client metrics subscription name must not be empty"));
+        ResourceType::Group if !name.is_empty() => describe_group(&broker, &set),
+        ResourceType::Group => {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "Group name must not be empty"));
         }
-        other => return Err(Refusal::new(ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", other.0))),
+        ResourceType::ClientMetrics if !name.is_empty() => describe_client_metrics(&set),
+        ResourceType::ClientMetrics => {
+            return Err(Refusal::new(
+                ErrorCode::InvalidRequest,
+                "Client metrics subscription name must not be empty",
+            ));
+        }
     };
     entries.map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))
 }
@@ -85,7 +112,10 @@ fn own_broker(node: &Node, name: &str) -> Result<(), Refusal> {
             ErrorCode::InvalidRequest,
             format!("Unexpected broker id, expected {own} or empty string, but received {name}"),
         )),
-        Err(_) => Err(Refusal::new(ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))),
+        Err(_) => Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            format!("Broker id must be an integer, but it is: {name}"),
+        )),
     }
 }
 
@@ -94,13 +124,13 @@ fn row(entry: ConfigEntry, synonyms: bool, documentation: bool) -> DescribeConfi
         name: entry.name.into(),
         value: entry.value.map(Into::into),
         read_only: entry.read_only,
-        config_source: entry.source.code(),
+        config_source: entry.source as i8,
         is_sensitive: entry.is_sensitive,
         synonyms: if synonyms {
             let row = |synonym: ::metadata::configs::ConfigSynonym| DescribeConfigsSynonym {
                 name: synonym.name.into(),
                 value: synonym.value.map(Into::into),
-                source: synonym.source.code(),
+                source: synonym.source as i8,
                 ..DescribeConfigsSynonym::default()
             };
             entry.synonyms.into_iter().map(row).collect()

@@ -18,11 +18,15 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let body: DescribeTopicPartitionsRequest<'_> = request.decode()?;
     let image = node.image();
     let (start, first_partition) = match &body.cursor {
-        Some(cursor) if cursor.partition_index < 0 => return Err(request.invalid("the cursor's partition is negative")),
+        Some(cursor) if cursor.partition_index < 0 => {
+            return Err(request.invalid("the cursor's partition is negative"));
+        }
         Some(cursor) => (&*cursor.topic_name, cursor.partition_index),
         None => ("", 0),
     };
-    let limit = usize::try_from(body.response_partition_limit).unwrap_or(0).clamp(1, node.config().network.max_request_partition_size_limit as usize);
+    let limit = usize::try_from(body.response_partition_limit)
+        .unwrap_or(0)
+        .clamp(1, node.config().network.max_request_partition_size_limit as usize);
     let mut page = Page { response: DescribeTopicPartitionsResponse::default(), room: limit };
     if body.topics.is_empty() {
         for topic in image.topics_from(start) {
@@ -32,7 +36,8 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             }
         }
     } else {
-        let mut names: Vec<&str> = body.topics.iter().map(|topic| &*topic.name).filter(|name| *name >= start).collect();
+        let mut names: Vec<&str> =
+            body.topics.iter().map(|topic| &*topic.name).filter(|name| *name >= start).collect();
         names.sort_unstable();
         names.dedup();
         for name in names {
@@ -69,8 +74,11 @@ impl Page {
                 break;
             }
             self.room -= 1;
-            let ids = |brokers: &[protocol::BrokerId]| brokers.iter().map(|broker| broker.get()).collect::<Vec<_>>();
-            let alive = |broker: protocol::BrokerId| image.broker(broker).is_some_and(|broker| !broker.fenced);
+            let ids = |brokers: &[protocol::BrokerId]| {
+                brokers.iter().map(|broker| broker.get()).collect::<Vec<_>>()
+            };
+            let alive =
+                |broker: protocol::BrokerId| image.broker(broker).is_some_and(|broker| !broker.fenced);
             let leader = partition.leader.filter(|leader| alive(*leader));
             partitions.push(DescribeTopicPartitionsResponsePartition {
                 error_code: if leader.is_some() { 0 } else { ErrorCode::LeaderNotAvailable.code() },
@@ -81,7 +89,12 @@ impl Page {
                 isr_nodes: ids(&partition.isr),
                 eligible_leader_replicas: Some(ids(&partition.elr)),
                 last_known_elr: Some(ids(&partition.last_known_elr)),
-                offline_replicas: ids(&partition.replicas.iter().copied().filter(|replica| !alive(*replica)).collect::<Vec<_>>()),
+                offline_replicas: ids(&partition
+                    .replicas
+                    .iter()
+                    .copied()
+                    .filter(|replica| !alive(*replica))
+                    .collect::<Vec<_>>()),
                 ..Default::default()
             });
         }
@@ -113,6 +126,7 @@ impl Page {
     }
 
     fn stop_at(&mut self, topic: &str, partition_index: i32) {
-        self.response.next_cursor = Some(Cursor { topic_name: topic.to_owned().into(), partition_index, ..Cursor::default() });
+        self.response.next_cursor =
+            Some(Cursor { topic_name: topic.to_owned().into(), partition_index, ..Cursor::default() });
     }
 }

@@ -45,7 +45,9 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let (asked, limits) = read_request(node, &request)?;
     let context = match node.fetch_sessions().begin(clock::now(), asked, node.random_u32()) {
         Ok(context) => context,
-        Err(error) => return request.answer(&FetchResponse { error_code: error.code(), ..FetchResponse::default() }),
+        Err(error) => {
+            return request.answer(&FetchResponse { error_code: error.code(), ..FetchResponse::default() });
+        }
     };
     let watch = Watch::default();
     let mut last = vec![];
@@ -53,9 +55,13 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let ready = watch
         .until(Some(limits.deadline), |watch| {
             last = read_all(node, &request, &context, limits, watch);
-            let bytes: u64 = last.iter().filter_map(|found| found.result.as_ref().ok()).map(|read| read.bytes).sum();
-            let told_more = last.iter().any(|found| found.result.is_err() || found.result.as_ref().is_ok_and(|read| read.diverging.is_some()));
-            let at_once = std::mem::take(&mut first_look) && (context.wanted.is_empty() || limits.deadline <= request.received);
+            let bytes: u64 =
+                last.iter().filter_map(|found| found.result.as_ref().ok()).map(|read| read.bytes).sum();
+            let told_more = last.iter().any(|found| {
+                found.result.is_err() || found.result.as_ref().is_ok_and(|read| read.diverging.is_some())
+            });
+            let at_once = std::mem::take(&mut first_look)
+                && (context.wanted.is_empty() || limits.deadline <= request.received);
             (at_once || told_more || bytes >= limits.min_bytes).then_some(())
         })
         .await;
@@ -71,13 +77,18 @@ fn read_request(node: &Node, request: &Request) -> Result<(Asked, Limits), Malfo
     let by_id = request.version >= TOPIC_IDS;
     let image = node.image();
     let name_of = |id, name: &str| -> Arc<str> {
-        if by_id { image.topic_by_id(id).map_or_else(|| "".into(), |topic| Arc::clone(&topic.name)) } else { name.into() }
+        if by_id {
+            image.topic_by_id(id).map_or_else(|| "".into(), |topic| Arc::clone(&topic.name))
+        } else {
+            name.into()
+        }
     };
     let mut wanted = vec![];
     for topic in &body.topics {
         let name = name_of(topic.topic_id, &topic.topic);
         for partition in &topic.partitions {
-            let key = Key { topic_id: topic.topic_id, topic: Arc::clone(&name), partition: partition.partition };
+            let key =
+                Key { topic_id: topic.topic_id, topic: Arc::clone(&name), partition: partition.partition };
             let want = Want {
                 fetch_offset: partition.fetch_offset,
                 max_bytes: partition.partition_max_bytes,
@@ -90,10 +101,16 @@ fn read_request(node: &Node, request: &Request) -> Result<(Asked, Limits), Malfo
     }
     let forgotten = body.forgotten_topics_data.iter().flat_map(|topic| {
         let name = name_of(topic.topic_id, &topic.topic);
-        topic.partitions.iter().map(move |index| Key { topic_id: topic.topic_id, topic: Arc::clone(&name), partition: *index })
+        topic.partitions.iter().map(move |index| Key {
+            topic_id: topic.topic_id,
+            topic: Arc::clone(&name),
+            partition: *index,
+        })
     });
-    let isolation = if body.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
-    let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(u64::from(node.config().network.fetch_max_bytes));
+    let isolation =
+        if body.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
+    let max_bytes =
+        u64::try_from(body.max_bytes).unwrap_or(0).min(u64::from(node.config().network.fetch_max_bytes));
     let limits = Limits {
         min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
@@ -122,7 +139,11 @@ fn read_all(node: &Node, request: &Request, context: &Context, limits: Limits, w
         };
         let Some(partition) = partition else {
             let known = node.image().topic_by_id(key.topic_id).is_some();
-            let error = if request.version >= TOPIC_IDS && !known { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+            let error = if request.version >= TOPIC_IDS && !known {
+                ErrorCode::UnknownTopicId
+            } else {
+                ErrorCode::UnknownTopicOrPartition
+            };
             all.push(Found { partition: None, result: Err(error) });
             continue;
         };
@@ -164,7 +185,9 @@ fn answer(node: &Node, request: &Request, context: &Context, found: Vec<Found>) 
         }
         let row = row(node, key.partition, found);
         match response.responses.last_mut() {
-            Some(topic) if topic.topic_id == key.topic_id && *topic.topic == *key.topic => topic.partitions.push(row),
+            Some(topic) if topic.topic_id == key.topic_id && *topic.topic == *key.topic => {
+                topic.partitions.push(row)
+            }
             _ => response.responses.push(FetchableTopicResponse {
                 topic: key.topic.to_string().into(),
                 topic_id: key.topic_id,
@@ -185,7 +208,13 @@ fn told(result: &Result<Read, ErrorCode>) -> Told {
             has_records: read.bytes > 0,
             must_tell: read.diverging.is_some(),
         },
-        Err(error) => Told { error: *error, high_watermark: -1, log_start_offset: -1, has_records: false, must_tell: false },
+        Err(error) => Told {
+            error: *error,
+            high_watermark: -1,
+            log_start_offset: -1,
+            has_records: false,
+            must_tell: false,
+        },
     }
 }
 
@@ -196,16 +225,16 @@ fn row(node: &Node, partition_index: i32, found: Found) -> PartitionData<'static
             high_watermark: read.high_watermark.get(),
             last_stable_offset: read.last_stable_offset.get(),
             log_start_offset: read.log_start_offset.get(),
-            diverging_epoch: read.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| EpochEndOffset {
-                epoch: epoch.get(),
-                end_offset: end.get(),
-                ..EpochEndOffset::default()
+            diverging_epoch: read.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
+                EpochEndOffset { epoch: epoch.get(), end_offset: end.get(), ..EpochEndOffset::default() }
             }),
             aborted_transactions: read.aborted.map(|aborted| {
-                let row = |(producer_id, first_offset): (protocol::ProducerId, protocol::Offset)| AbortedTransaction {
-                    producer_id: producer_id.get(),
-                    first_offset: first_offset.get(),
-                    ..AbortedTransaction::default()
+                let row = |(producer_id, first_offset): (protocol::ProducerId, protocol::Offset)| {
+                    AbortedTransaction {
+                        producer_id: producer_id.get(),
+                        first_offset: first_offset.get(),
+                        ..AbortedTransaction::default()
+                    }
                 };
                 aborted.into_iter().map(row).collect()
             }),
@@ -218,11 +247,13 @@ fn row(node: &Node, partition_index: i32, found: Found) -> PartitionData<'static
             high_watermark: -1,
             aborted_transactions: None,
             current_leader: match (error, &found.partition) {
-                (ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch, Some(partition)) => LeaderIdAndEpoch {
-                    leader_id: node.id().get(),
-                    leader_epoch: partition.leader_epoch().get(),
-                    ..LeaderIdAndEpoch::default()
-                },
+                (ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch, Some(partition)) => {
+                    LeaderIdAndEpoch {
+                        leader_id: node.id().get(),
+                        leader_epoch: partition.leader_epoch().get(),
+                        ..LeaderIdAndEpoch::default()
+                    }
+                }
                 _ => LeaderIdAndEpoch::default(),
             },
             records: Some(Records::default()),

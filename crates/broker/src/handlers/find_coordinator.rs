@@ -22,8 +22,12 @@ const BATCHED: i16 = 4;
 /// Answers one request.
 pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: FindCoordinatorRequest<'_> = request.decode()?;
-    let keys = if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
-    if body.key_type == GROUP && keys.iter().any(|key| !key.is_empty()) && node.groups().partition_of("").is_none() {
+    let keys =
+        if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
+    if body.key_type == GROUP
+        && keys.iter().any(|key| !key.is_empty())
+        && node.groups().partition_of("").is_none()
+    {
         node.create_internal_topic(OFFSETS_TOPIC).await;
     }
     let mut coordinators: Vec<Coordinator<'_>> = Vec::with_capacity(keys.len());

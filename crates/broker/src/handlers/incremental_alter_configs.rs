@@ -14,12 +14,16 @@ use crate::request::{Answer, Malformed, Request};
 /// Answers one request.
 pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: IncrementalAlterConfigsRequest<'_> = request.decode()?;
-    let reply = decide(node, |machine, image, _| machine.incremental_alter_configs(image, &body, node.id())).await;
+    let reply =
+        decide(node, |machine, image, _| machine.incremental_alter_configs(image, &body)).await;
     request.answer(&reply.unwrap_or_else(|error| refuse(&body, error)))
 }
 
 /// The answer where the metadata log takes no records.
-fn refuse(body: &IncrementalAlterConfigsRequest<'_>, error: ErrorCode) -> IncrementalAlterConfigsResponse<'static> {
+fn refuse(
+    body: &IncrementalAlterConfigsRequest<'_>,
+    error: ErrorCode,
+) -> IncrementalAlterConfigsResponse<'static> {
     let responses = body.resources.iter().map(|resource| AlterConfigsResourceResponse {
         error_code: error.code(),
         error_message: None,
@@ -27,5 +31,8 @@ fn refuse(body: &IncrementalAlterConfigsRequest<'_>, error: ErrorCode) -> Increm
         resource_name: resource.resource_name.to_string().into(),
         ..AlterConfigsResourceResponse::default()
     });
-    IncrementalAlterConfigsResponse { responses: responses.collect(), ..IncrementalAlterConfigsResponse::default() }
+    IncrementalAlterConfigsResponse {
+        responses: responses.collect(),
+        ..IncrementalAlterConfigsResponse::default()
+    }
 }

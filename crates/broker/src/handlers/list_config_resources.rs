@@ -2,7 +2,8 @@
 //!
 //! 0: subscriptions to client metrics only, as ListClientMetricsResources (KIP-714). 1: any type (KIP-1142).
 
-use ::metadata::{ClusterImage, ConfigResourceType};
+use ::metadata::ClusterImage;
+use ::metadata::configs::ResourceType;
 use protocol::ErrorCode;
 use protocol::messages::list_config_resources_response::ConfigResource;
 use protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
@@ -10,43 +11,49 @@ use protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
-const SUPPORTED: [ConfigResourceType; 5] = [
-    ConfigResourceType::TOPIC,
-    ConfigResourceType::BROKER,
-    ConfigResourceType::BROKER_LOGGER,
-    ConfigResourceType::CLIENT_METRICS,
-    ConfigResourceType::GROUP,
+const SUPPORTED: [ResourceType; 5] = [
+    ResourceType::Topic,
+    ResourceType::Broker,
+    ResourceType::BrokerLogger,
+    ResourceType::ClientMetrics,
+    ResourceType::Group,
 ];
 
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: ListConfigResourcesRequest = request.decode()?;
-    let asked: Vec<ConfigResourceType> = match (request.version, body.resource_types.as_slice()) {
-        (0, _) => vec![ConfigResourceType::CLIENT_METRICS],
+    let asked: Vec<ResourceType> = match (request.version, body.resource_types.as_slice()) {
+        (0, _) => vec![ResourceType::ClientMetrics],
         (_, []) => SUPPORTED.to_vec(),
-        (_, types) => types.iter().map(|code| ConfigResourceType(*code)).collect(),
+        (_, types) => match types.iter().map(|code| ResourceType::from_code(*code)).collect() {
+            Some(types) => types,
+            None => {
+                let error_code = ErrorCode::UnsupportedVersion.code();
+                return request.answer(&ListConfigResourcesResponse {
+                    error_code,
+                    ..ListConfigResourcesResponse::default()
+                });
+            }
+        },
     };
-    if asked.iter().any(|kind| !SUPPORTED.contains(kind)) {
-        let error_code = ErrorCode::UnsupportedVersion.code();
-        return request.answer(&ListConfigResourcesResponse { error_code, ..ListConfigResourcesResponse::default() });
-    }
     let image = node.image();
-    let config_resources = asked.iter().flat_map(|kind| names(*kind, &image).into_iter().map(|name| row(*kind, name)));
+    let config_resources =
+        asked.iter().flat_map(|kind| names(*kind, &image).into_iter().map(|name| row(*kind, name)));
     request.answer(&ListConfigResourcesResponse {
         config_resources: config_resources.collect(),
         ..ListConfigResourcesResponse::default()
     })
 }
 
-fn row(kind: ConfigResourceType, name: String) -> ConfigResource<'static> {
-    ConfigResource { resource_name: name.into(), resource_type: kind.0, ..ConfigResource::default() }
+fn row(kind: ResourceType, name: String) -> ConfigResource<'static> {
+    ConfigResource { resource_name: name.into(), resource_type: kind as i8, ..ConfigResource::default() }
 }
 
-fn names(kind: ConfigResourceType, image: &ClusterImage) -> Vec<String> {
-    if kind == ConfigResourceType::TOPIC {
+fn names(kind: ResourceType, image: &ClusterImage) -> Vec<String> {
+    if kind == ResourceType::Topic {
         return image.topics_from("").map(|topic| topic.name.to_string()).collect();
     }
-    if kind == ConfigResourceType::BROKER || kind == ConfigResourceType::BROKER_LOGGER {
+    if kind == ResourceType::Broker || kind == ResourceType::BrokerLogger {
         return image.brokers().keys().map(ToString::to_string).collect();
     }
     image.configured(kind).map(ToString::to_string).collect()

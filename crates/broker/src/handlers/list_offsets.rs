@@ -17,7 +17,8 @@ use crate::request::{Answer, Malformed, Request};
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: ListOffsetsRequest<'_> = request.decode()?;
-    let isolation = if body.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
+    let isolation =
+        if body.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
     // Kafka refuses a partition that is named twice, wherever it stands.
     let mut seen = BTreeSet::new();
     let mut twice = BTreeSet::new();
@@ -37,7 +38,15 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             let found = if twice.contains(&(&*topic.name, index)) {
                 Err(ErrorCode::InvalidRequest)
             } else {
-                look_up(node, request.version, &topic.name, index, asked.timestamp, asked.current_leader_epoch, isolation)
+                look_up(
+                    node,
+                    request.version,
+                    &topic.name,
+                    index,
+                    asked.timestamp,
+                    asked.current_leader_epoch,
+                    isolation,
+                )
             };
             let (error_code, timestamp, offset, leader_epoch) = match found {
                 Ok(found) => (0, found.timestamp, found.offset.get(), found.leader_epoch.get()),
@@ -52,7 +61,11 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
                 ..Default::default()
             });
         }
-        response.topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions, ..Default::default() });
+        response.topics.push(ListOffsetsTopicResponse {
+            name: topic.name.clone(),
+            partitions,
+            ..Default::default()
+        });
     }
     request.answer(&response)
 }

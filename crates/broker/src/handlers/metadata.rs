@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::collections::BTreeSet;
 
 use ::metadata::{ClusterImage, Topic, topic_name};
-use protocol::messages::metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic};
+use protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
 use protocol::messages::{MetadataRequest, MetadataResponse};
 use protocol::{ErrorCode, Uuid};
 
@@ -20,7 +22,10 @@ use crate::topics::is_internal;
 /// Answers one request.
 pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: MetadataRequest<'_> = request.decode()?;
-    if request.version >= 10 && request.version < 12 && body.topics.iter().flatten().any(|topic| !topic.topic_id.is_zero()) {
+    if request.version >= 10
+        && request.version < 12
+        && body.topics.iter().flatten().any(|topic| !topic.topic_id.is_zero())
+    {
         return Err(request.invalid("topic ids are asked for from version 12 on"));
     }
     // Up to version 3 the request cannot say; Kafka's clients then always allow it.
@@ -36,15 +41,25 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
     } else {
         let asked = body.topics.as_deref().unwrap_or_default();
         let by_id: BTreeSet<Uuid> = asked.iter().map(|t| t.topic_id).filter(|id| !id.is_zero()).collect();
-        let names: BTreeSet<&str> = asked.iter().filter_map(|t| t.name.as_deref().filter(|_| t.topic_id.is_zero())).collect();
+        let names: BTreeSet<&str> =
+            asked.iter().filter_map(|t| t.name.as_deref().filter(|_| t.topic_id.is_zero())).collect();
         let image = node.image();
         let missing: Vec<&str> = names.iter().copied().filter(|name| image.topic(name).is_none()).collect();
-        let created = if may_create && !missing.is_empty() { node.auto_create(&missing).await } else { Default::default() };
+        let created = if may_create && !missing.is_empty() {
+            node.auto_create(&missing).await
+        } else {
+            Default::default()
+        };
         let image = node.image();
         for id in by_id {
             topics.push(match image.topic_by_id(id) {
                 Some(topic) => describe(topic, &image),
-                None => MetadataResponseTopic { error_code: ErrorCode::UnknownTopicId.code(), name: None, topic_id: id, ..Default::default() },
+                None => MetadataResponseTopic {
+                    error_code: ErrorCode::UnknownTopicId.code(),
+                    name: None,
+                    topic_id: id,
+                    ..Default::default()
+                },
             });
         }
         for name in names {
@@ -52,7 +67,12 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
                 Some(topic) => describe(topic, &image),
                 None => {
                     let error = created.get(name).copied().unwrap_or_else(|| unknown(name));
-                    MetadataResponseTopic { error_code: error.code(), name: Some(name.to_owned().into()), is_internal: is_internal(name), ..Default::default() }
+                    MetadataResponseTopic {
+                        error_code: error.code(),
+                        name: Some(name.to_owned().into()),
+                        is_internal: is_internal(name),
+                        ..Default::default()
+                    }
                 }
             });
         }
@@ -95,7 +115,8 @@ fn brokers(node: &Node, request: &Request, image: &ClusterImage) -> Vec<Metadata
 
 fn describe(topic: &Topic, image: &ClusterImage) -> MetadataResponseTopic<'static> {
     let partitions = topic.partitions.iter().map(|(index, partition)| {
-        let leader = partition.leader.filter(|leader| image.broker(*leader).is_some_and(|broker| !broker.fenced));
+        let leader =
+            partition.leader.filter(|leader| image.broker(*leader).is_some_and(|broker| !broker.fenced));
         MetadataResponsePartition {
             error_code: if leader.is_some() { 0 } else { ErrorCode::LeaderNotAvailable.code() },
             partition_index: *index,

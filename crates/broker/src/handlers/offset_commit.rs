@@ -23,9 +23,17 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let mut refused: Vec<OffsetCommitResponseTopic<'static>> = vec![];
     let asked = std::mem::take(&mut body.topics);
     for mut topic in asked {
-        let found = if request.version >= TOPIC_IDS { image.topic_by_id(topic.topic_id) } else { image.topic(&topic.name) };
+        let found = if request.version >= TOPIC_IDS {
+            image.topic_by_id(topic.topic_id)
+        } else {
+            image.topic(&topic.name)
+        };
         let Some(found) = found else {
-            let error = if request.version >= TOPIC_IDS { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+            let error = if request.version >= TOPIC_IDS {
+                ErrorCode::UnknownTopicId
+            } else {
+                ErrorCode::UnknownTopicOrPartition
+            };
             refused.push(refuse(&topic, |_| true, error));
             continue;
         };
@@ -48,7 +56,11 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     match asked.answer().await {
         Some(group::Response::OffsetCommit(mut response)) => {
             for topic in refused {
-                match response.topics.iter_mut().find(|known| known.topic_id == topic.topic_id && known.name == topic.name) {
+                match response
+                    .topics
+                    .iter_mut()
+                    .find(|known| known.topic_id == topic.topic_id && known.name == topic.name)
+                {
                     Some(known) => known.partitions.extend(topic.partitions),
                     None => response.topics.push(topic),
                 }
@@ -59,13 +71,21 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     }
 }
 
-fn refuse(topic: &OffsetCommitRequestTopic<'_>, which: impl Fn(i32) -> bool, error: ErrorCode) -> OffsetCommitResponseTopic<'static> {
+fn refuse(
+    topic: &OffsetCommitRequestTopic<'_>,
+    which: impl Fn(i32) -> bool,
+    error: ErrorCode,
+) -> OffsetCommitResponseTopic<'static> {
     let partitions = topic.partitions.iter().map(|p| p.partition_index).filter(|index| which(*index));
     OffsetCommitResponseTopic {
         name: topic.name.to_string().into(),
         topic_id: topic.topic_id,
         partitions: partitions
-            .map(|partition_index| OffsetCommitResponsePartition { partition_index, error_code: error.code(), ..Default::default() })
+            .map(|partition_index| OffsetCommitResponsePartition {
+                partition_index,
+                error_code: error.code(),
+                ..Default::default()
+            })
             .collect(),
         ..Default::default()
     }

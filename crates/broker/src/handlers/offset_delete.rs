@@ -26,7 +26,11 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             })
             .collect();
         if !partitions.is_empty() {
-            refused.push(OffsetDeleteResponseTopic { name: topic.name.to_string().into(), partitions, ..Default::default() });
+            refused.push(OffsetDeleteResponseTopic {
+                name: topic.name.to_string().into(),
+                partitions,
+                ..Default::default()
+            });
             let name = topic.name.clone();
             topic.partitions.retain(|partition| image.partition(&name, partition.partition_index).is_some());
         }

@@ -22,8 +22,11 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let mut answers = vec![];
     for mut group in offset_fetch::groups_of(request.version, &body) {
         let unknown = if request.version >= TOPIC_IDS { name_topics(node, &mut group) } else { vec![] };
-        let asked = node.groups().ask(&group.group_id, group::Request::OffsetFetch(&group, body.require_stable));
-        let Some(group::Response::OffsetFetch(mut answer)) = asked.answer().await else { return Err(Malformed::Stopping) };
+        let asked =
+            node.groups().ask(&group.group_id, group::Request::OffsetFetch(&group, body.require_stable));
+        let Some(group::Response::OffsetFetch(mut answer)) = asked.answer().await else {
+            return Err(Malformed::Stopping);
+        };
         if request.version >= TOPIC_IDS {
             // "All topics" came back by name; offsets of topics that are gone have no id to be told by.
             let image = node.image();
@@ -39,7 +42,10 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
 }
 
 /// Fills in the names of topics asked for by id; takes out those that do not exist, and answers them.
-fn name_topics(node: &Node, group: &mut OffsetFetchRequestGroup<'_>) -> Vec<OffsetFetchResponseTopics<'static>> {
+fn name_topics(
+    node: &Node,
+    group: &mut OffsetFetchRequestGroup<'_>,
+) -> Vec<OffsetFetchResponseTopics<'static>> {
     let image = node.image();
     let mut unknown = vec![];
     for topic in group.topics.iter_mut().flatten() {

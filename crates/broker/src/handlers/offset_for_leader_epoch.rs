@@ -20,14 +20,26 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
                 .partitions()
                 .by_name(&topic.topic, asked.partition)
                 .ok_or(ErrorCode::UnknownTopicOrPartition)
-                .and_then(|partition| partition.end_of_epoch(LeaderEpoch(asked.leader_epoch), asked.current_leader_epoch));
+                .and_then(|partition| {
+                    partition.end_of_epoch(LeaderEpoch(asked.leader_epoch), asked.current_leader_epoch)
+                });
             let (error_code, leader_epoch, end_offset) = match found {
                 Ok((epoch, end)) => (0, epoch.get(), end.get()),
                 Err(error) => (error.code(), -1, -1),
             };
-            EpochEndOffset { error_code, partition: asked.partition, leader_epoch, end_offset, ..Default::default() }
+            EpochEndOffset {
+                error_code,
+                partition: asked.partition,
+                leader_epoch,
+                end_offset,
+                ..Default::default()
+            }
         });
-        response.topics.push(OffsetForLeaderTopicResult { topic: topic.topic.clone(), partitions: rows.collect(), ..Default::default() });
+        response.topics.push(OffsetForLeaderTopicResult {
+            topic: topic.topic.clone(),
+            partitions: rows.collect(),
+            ..Default::default()
+        });
     }
     request.answer(&response)
 }

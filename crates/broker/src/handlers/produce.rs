@@ -55,7 +55,9 @@ pub(crate) async fn serve(node: &Node, mut request: Request) -> Result<Answer, M
         let mut of_topic = Vec::with_capacity(topic.partitions.len());
         for planned in &topic.partitions {
             let outcome = append(node, &mut request, acks, topic, planned);
-            of_topic.push(outcome.map_or_else(Outcome::Refused, |(partition, appended)| Outcome::Appended(partition, appended)));
+            of_topic.push(outcome.map_or_else(Outcome::Refused, |(partition, appended)| {
+                Outcome::Appended(partition, appended)
+            }));
         }
         outcomes.push(of_topic);
     }
@@ -72,7 +74,12 @@ pub(crate) async fn serve(node: &Node, mut request: Request) -> Result<Answer, M
     let responses = topics.iter().zip(&outcomes).map(|(topic, outcomes)| TopicProduceResponse {
         name: topic.name.to_string().into(),
         topic_id: topic.topic_id,
-        partition_responses: topic.partitions.iter().zip(outcomes).map(|(planned, outcome)| row(node, planned.partition, outcome)).collect(),
+        partition_responses: topic
+            .partitions
+            .iter()
+            .zip(outcomes)
+            .map(|(planned, outcome)| row(node, planned.partition, outcome))
+            .collect(),
         ..TopicProduceResponse::default()
     });
     request.answer(&ProduceResponse { responses: responses.collect(), ..ProduceResponse::default() })
@@ -92,14 +99,23 @@ fn plan(request: &Request) -> Result<(i16, Duration, Vec<PlannedTopic>), Malform
         partitions: topic
             .partition_data
             .iter()
-            .map(|partition| Planned { partition: partition.index, records: partition.records.as_ref().and_then(range) })
+            .map(|partition| Planned {
+                partition: partition.index,
+                records: partition.records.as_ref().and_then(range),
+            })
             .collect(),
     });
     let timeout = Duration::from_millis(u64::try_from(body.timeout_ms).unwrap_or(0));
     Ok((body.acks, timeout, topics.collect()))
 }
 
-fn append(node: &Node, request: &mut Request, acks: i16, topic: &PlannedTopic, planned: &Planned) -> Result<(Arc<Partition>, Appended), Refusal> {
+fn append(
+    node: &Node,
+    request: &mut Request,
+    acks: i16,
+    topic: &PlannedTopic,
+    planned: &Planned,
+) -> Result<(Arc<Partition>, Appended), Refusal> {
     if !(-1..=1).contains(&acks) {
         return Err(Refusal::from(ErrorCode::InvalidRequiredAcks));
     }
@@ -109,13 +125,16 @@ fn append(node: &Node, request: &mut Request, acks: i16, topic: &PlannedTopic, p
             Refusal::from(if known { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::UnknownTopicId })
         })?
     } else {
-        node.partitions().by_name(&topic.name, planned.partition).ok_or(Refusal::from(ErrorCode::UnknownTopicOrPartition))?
+        node.partitions()
+            .by_name(&topic.name, planned.partition)
+            .ok_or(Refusal::from(ErrorCode::UnknownTopicOrPartition))?
     };
     let counts = partition.counts();
     counts.produce_requests.add(1);
     let version = request.version;
     let bytes = planned.records.clone().and_then(|range| request.frame.get_mut(range)).unwrap_or_default();
-    let appended = check(version, &partition, bytes, &request.client_id).and_then(|()| partition.append_from_client(bytes, acks == ACKS_ALL));
+    let appended = check(version, &partition, bytes, &request.client_id)
+        .and_then(|()| partition.append_from_client(bytes, acks == ACKS_ALL));
     match appended {
         Ok(appended) => {
             counts.messages_in.add(appended.records);
@@ -132,16 +151,23 @@ fn append(node: &Node, request: &mut Request, acks: i16, topic: &PlannedTopic, p
 /// What depends on the request's version rather than on the log.
 fn check(version: i16, partition: &Partition, bytes: &[u8], client_id: &str) -> Result<(), Refusal> {
     if is_internal(partition.topic()) && client_id != "__admin_client" {
-        return Err(Refusal::new(ErrorCode::InvalidTopicException, format!("Cannot append to internal topic {}", partition.topic())));
+        return Err(Refusal::new(
+            ErrorCode::InvalidTopicException,
+            format!("Cannot append to internal topic {}", partition.topic()),
+        ));
     }
     let Ok(header) = BatchHeader::parse(bytes) else {
         // What exactly is wrong, the log says.
-        return if bytes.is_empty() { Err(Refusal::new(ErrorCode::InvalidRecord, one_batch(version))) } else { Ok(()) };
+        return if bytes.is_empty() {
+            Err(Refusal::new(ErrorCode::InvalidRecord, one_batch(version)))
+        } else {
+            Ok(())
+        };
     };
     if bytes.len() > header.size_bytes() {
         return Err(Refusal::new(ErrorCode::InvalidRecord, one_batch(version)));
     }
-    if version < ZSTD && header.attributes.compression() == Ok(protocol::compression::Codec::Zstd) {
+    if version < ZSTD && header.attributes.codec() == Ok(protocol::compression::Codec::Zstd) {
         return Err(Refusal::new(
             ErrorCode::UnsupportedCompressionType,
             format!("Produce requests with version {version} are not allowed to use ZStandard compression"),
@@ -164,7 +190,9 @@ async fn wait_until_durable(deadline: std::time::Instant, outcomes: &mut [Vec<Ou
     for (t, of_topic) in outcomes.iter().enumerate() {
         for (p, outcome) in of_topic.iter().enumerate() {
             let Outcome::Appended(partition, appended) = outcome else { continue };
-            let durable = watch.until(Some(deadline), |watch| partition.poll_durable(appended.next_offset, watch)).await;
+            let durable = watch
+                .until(Some(deadline), |watch| partition.poll_durable(appended.next_offset, watch))
+                .await;
             match durable {
                 Some(Ok(())) => {}
                 Some(Err(refusal)) => failed.push((t, p, refusal)),
@@ -204,7 +232,9 @@ fn row(node: &Node, index: i32, outcome: &Outcome) -> PartitionProduceResponse<'
                 .collect(),
             error_message: refusal.message.clone().map(Into::into),
             current_leader: match refusal.code {
-                ErrorCode::NotLeaderOrFollower => LeaderIdAndEpoch { leader_id: node.id().get(), ..LeaderIdAndEpoch::default() },
+                ErrorCode::NotLeaderOrFollower => {
+                    LeaderIdAndEpoch { leader_id: node.id().get(), ..LeaderIdAndEpoch::default() }
+                }
                 _ => LeaderIdAndEpoch::default(),
             },
             ..PartitionProduceResponse::default()

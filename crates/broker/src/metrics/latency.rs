@@ -21,7 +21,11 @@ fn bucket(us: u64) -> usize {
     let us = us.max(1);
     let power = us.ilog2() as usize;
     // The bits after the leading one choose the step.
-    let step = if power >= 3 { (us >> (power - 3)) as usize & (STEPS - 1) } else { ((us << (3 - power)) as usize) & (STEPS - 1) };
+    let step = if power >= 3 {
+        (us >> (power - 3)) as usize & (STEPS - 1)
+    } else {
+        ((us << (3 - power)) as usize) & (STEPS - 1)
+    };
     (power * STEPS + step).min(BUCKETS - 1)
 }
 
@@ -42,7 +46,8 @@ impl Latency {
 
     /// How many were recorded, and their sum in milliseconds.
     pub(crate) fn count_and_sum_ms(&self) -> (u64, f64) {
-        let count = self.buckets.get().map_or(0, |buckets| buckets.iter().map(|b| b.load(Ordering::Relaxed)).sum());
+        let count =
+            self.buckets.get().map_or(0, |buckets| buckets.iter().map(|b| b.load(Ordering::Relaxed)).sum());
         (count, self.sum_us.load(Ordering::Relaxed) as f64 / 1000.0)
     }
 

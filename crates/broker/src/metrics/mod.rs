@@ -64,7 +64,11 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new(apis: impl Iterator<Item = ApiKey>) -> Self {
-        let counts = || ApiCounts { requests: Count::default(), errors: Count::default(), total_time: Latency::default() };
+        let counts = || ApiCounts {
+            requests: Count::default(),
+            errors: Count::default(),
+            total_time: Latency::default(),
+        };
         Self {
             topics: RwLock::default(),
             apis: apis.map(|api| (api, counts())).collect(),

@@ -45,13 +45,34 @@ impl<G: Gather> Collector for Scrape<G> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.topics(&mut encoder)?;
         self.requests(&mut encoder)?;
-        counter(&mut encoder, "kafka_server_socketservermetrics_connection_creation", "Connections accepted.", vec![(vec![], self.metrics.connections_opened.get())])?;
-        counter(&mut encoder, "millstream_connections_refused", "Connections refused by a limit.", vec![(vec![], self.metrics.connections_refused.get())])?;
-        counter(&mut encoder, "kafka_log_logflushstats_logflush", "Flushes of a log to disk.", vec![(vec![], self.metrics.flushes.get())])?;
+        counter(
+            &mut encoder,
+            "kafka_server_socketservermetrics_connection_creation",
+            "Connections accepted.",
+            vec![(vec![], self.metrics.connections_opened.get())],
+        )?;
+        counter(
+            &mut encoder,
+            "millstream_connections_refused",
+            "Connections refused by a limit.",
+            vec![(vec![], self.metrics.connections_refused.get())],
+        )?;
+        counter(
+            &mut encoder,
+            "kafka_log_logflushstats_logflush",
+            "Flushes of a log to disk.",
+            vec![(vec![], self.metrics.flushes.get())],
+        )?;
         let quantiles = [0.5, 0.99, 0.999];
         let flush = self.metrics.flush_time.quantiles_ms(quantiles);
-        let rows = quantiles.iter().zip(flush).map(|(q, ms)| (vec![("quantile", q.to_string())], ms)).collect();
-        gauge(&mut encoder, "kafka_log_logflushstats_logflushrateandtimems", "Time of a flush to disk, milliseconds.", rows)?;
+        let rows =
+            quantiles.iter().zip(flush).map(|(q, ms)| (vec![("quantile", q.to_string())], ms)).collect();
+        gauge(
+            &mut encoder,
+            "kafka_log_logflushstats_logflushrateandtimems",
+            "Time of a flush to disk, milliseconds.",
+            rows,
+        )?;
         let mut result = Ok(());
         self.node.gauges(&mut |name, help, rows| {
             if result.is_ok() {
@@ -66,17 +87,40 @@ impl<G: Gather> Scrape<G> {
     fn topics(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Pick = fn(&TopicCounts) -> u64;
         const FAMILIES: &[(&str, &str, Pick)] = &[
-            ("kafka_server_brokertopicmetrics_messagesin", "Records produced to a topic.", |c| c.messages_in.get()),
+            ("kafka_server_brokertopicmetrics_messagesin", "Records produced to a topic.", |c| {
+                c.messages_in.get()
+            }),
             ("kafka_server_brokertopicmetrics_bytesin", "Bytes produced to a topic.", |c| c.bytes_in.get()),
-            ("kafka_server_brokertopicmetrics_bytesout", "Bytes fetched from a topic.", |c| c.bytes_out.get()),
-            ("kafka_server_brokertopicmetrics_totalproducerequests", "Produce requests to a topic.", |c| c.produce_requests.get()),
-            ("kafka_server_brokertopicmetrics_totalfetchrequests", "Fetch requests to a topic.", |c| c.fetch_requests.get()),
-            ("kafka_server_brokertopicmetrics_failedproducerequests", "Produce requests that a topic refused.", |c| c.failed_produce_requests.get()),
-            ("kafka_server_brokertopicmetrics_failedfetchrequests", "Fetch requests that a topic refused.", |c| c.failed_fetch_requests.get()),
+            ("kafka_server_brokertopicmetrics_bytesout", "Bytes fetched from a topic.", |c| {
+                c.bytes_out.get()
+            }),
+            ("kafka_server_brokertopicmetrics_totalproducerequests", "Produce requests to a topic.", |c| {
+                c.produce_requests.get()
+            }),
+            ("kafka_server_brokertopicmetrics_totalfetchrequests", "Fetch requests to a topic.", |c| {
+                c.fetch_requests.get()
+            }),
+            (
+                "kafka_server_brokertopicmetrics_failedproducerequests",
+                "Produce requests that a topic refused.",
+                |c| c.failed_produce_requests.get(),
+            ),
+            (
+                "kafka_server_brokertopicmetrics_failedfetchrequests",
+                "Fetch requests that a topic refused.",
+                |c| c.failed_fetch_requests.get(),
+            ),
         ];
-        let topics: Vec<_> = self.metrics.topics.read().iter().map(|(name, counts)| (name.to_string(), Arc::clone(counts))).collect();
+        let topics: Vec<_> = self
+            .metrics
+            .topics
+            .read()
+            .iter()
+            .map(|(name, counts)| (name.to_string(), Arc::clone(counts)))
+            .collect();
         for (name, help, pick) in FAMILIES {
-            let rows = topics.iter().map(|(topic, counts)| (vec![("topic", topic.clone())], pick(counts))).collect();
+            let rows =
+                topics.iter().map(|(topic, counts)| (vec![("topic", topic.clone())], pick(counts))).collect();
             counter(encoder, name, help, rows)?;
         }
         Ok(())
@@ -88,7 +132,12 @@ impl<G: Gather> Scrape<G> {
         let rows = used.iter().map(|(api, c)| (label(api), c.requests.get())).collect();
         counter(encoder, "kafka_network_requestmetrics_requests", "Requests answered.", rows)?;
         let rows = used.iter().map(|(api, c)| (label(api), c.errors.get())).collect();
-        counter(encoder, "kafka_network_requestmetrics_errors", "Requests that ended their connection.", rows)?;
+        counter(
+            encoder,
+            "kafka_network_requestmetrics_errors",
+            "Requests that ended their connection.",
+            rows,
+        )?;
         let quantiles = [0.5, 0.75, 0.95, 0.99, 0.999];
         let mut times = vec![];
         for (api, counts) in &used {
@@ -98,32 +147,61 @@ impl<G: Gather> Scrape<G> {
                 times.push((labels, ms));
             }
         }
-        gauge(encoder, "kafka_network_requestmetrics_totaltimems", "Time from a request read to its answer made, milliseconds.", times)?;
+        gauge(
+            encoder,
+            "kafka_network_requestmetrics_totaltimems",
+            "Time from a request read to its answer made, milliseconds.",
+            times,
+        )?;
         let rows = used.iter().map(|(api, c)| (label(api), c.total_time.count_and_sum_ms().1)).collect();
-        gauge(encoder, "kafka_network_requestmetrics_totaltimems_sum", "Sum of those times, milliseconds.", rows)
+        gauge(
+            encoder,
+            "kafka_network_requestmetrics_totaltimems_sum",
+            "Sum of those times, milliseconds.",
+            rows,
+        )
     }
 }
 
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, rows: Vec<(Labels, u64)>) -> fmt::Result {
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: Vec<(Labels, u64)>,
+) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut family = encoder.encode_descriptor(name, help.trim_end_matches('.'), None, MetricType::Counter)?;
+    let mut family =
+        encoder.encode_descriptor(name, help.trim_end_matches('.'), None, MetricType::Counter)?;
     for (labels, value) in rows {
         let counter = ConstCounter::new(value);
-        if labels.is_empty() { counter.encode(family.encode_family(&NO_LABELS)?)? } else { counter.encode(family.encode_family(&labels)?)? }
+        if labels.is_empty() {
+            counter.encode(family.encode_family(&NO_LABELS)?)?
+        } else {
+            counter.encode(family.encode_family(&labels)?)?
+        }
     }
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, rows: Vec<(Labels, f64)>) -> fmt::Result {
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: Vec<(Labels, f64)>,
+) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());
     }
     let mut family = encoder.encode_descriptor(name, help.trim_end_matches('.'), None, MetricType::Gauge)?;
     for (labels, value) in rows {
         let gauge = ConstGauge::new(value);
-        if labels.is_empty() { gauge.encode(family.encode_family(&NO_LABELS)?)? } else { gauge.encode(family.encode_family(&labels)?)? }
+        if labels.is_empty() {
+            gauge.encode(family.encode_family(&NO_LABELS)?)?
+        } else {
+            gauge.encode(family.encode_family(&labels)?)?
+        }
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use super::limits::{Place, RequestMemory};
 use super::send::send;
 use crate::apis;
 use crate::node::Node;
-use crate::request::{Answer, Malformed, Peer, Request, header, head};
+use crate::request::{Answer, Malformed, Peer, Request, head, header};
 
 /// How many requests of one connection may be under way; a client that sends more waits for answers first.
 const MAX_PIPELINED: usize = 64;
@@ -48,7 +48,8 @@ pub(super) enum Ended {
     Io(#[from] io::Error),
 }
 
-type Answering = Pin<Box<dyn Future<Output = (Result<Answer, Malformed>, Option<OwnedSemaphorePermit>)> + Send>>;
+type Answering =
+    Pin<Box<dyn Future<Output = (Result<Answer, Malformed>, Option<OwnedSemaphorePermit>)> + Send>>;
 
 pub(super) struct Settings {
     pub(super) max_frame_bytes: usize,

@@ -32,7 +32,11 @@ impl FrameBuffer {
         let announced = i32::from_be_bytes(*prefix);
         match usize::try_from(announced) {
             Ok(length) if length <= max_frame_bytes => {
-                if self.bytes.len() - 4 >= length { Next::Complete(length) } else { Next::Partial(length) }
+                if self.bytes.len() - 4 >= length {
+                    Next::Complete(length)
+                } else {
+                    Next::Partial(length)
+                }
             }
             _ => Next::TooLarge(announced),
         }
@@ -58,7 +62,9 @@ impl FrameBuffer {
             }
             _ => READ_BYTES,
         };
-        if self.bytes.capacity() - self.bytes.len() < want.min(READ_BYTES) || matches!(self.next(max_frame_bytes), Next::Partial(_)) {
+        if self.bytes.capacity() - self.bytes.len() < want.min(READ_BYTES)
+            || matches!(self.next(max_frame_bytes), Next::Partial(_))
+        {
             self.bytes.reserve(want);
         }
         &mut self.bytes

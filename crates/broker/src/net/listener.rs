@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -26,13 +25,17 @@ pub(crate) struct Shared {
     limits: Arc<ConnectionLimits>,
     memory: RequestMemory,
     settings: Arc<Settings>,
-    ids: Arc<AtomicU64>,
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Arc<ConnectionLimits>, memory: RequestMemory, max_frame_bytes: usize, max_idle: Duration) -> Self {
+    pub(crate) fn new(
+        limits: Arc<ConnectionLimits>,
+        memory: RequestMemory,
+        max_frame_bytes: usize,
+        max_idle: Duration,
+    ) -> Self {
         let settings = Arc::new(Settings { max_frame_bytes, max_idle });
-        Self { limits, memory, settings, ids: Arc::default() }
+        Self { limits, memory, settings }
     }
 
     pub(crate) fn open_connections(&self) -> usize {
@@ -41,7 +44,12 @@ impl Shared {
 }
 
 /// Accepts until the node stops.
-pub(crate) async fn serve(listener: Listener, node: Arc<Node>, shared: Shared, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: Listener,
+    node: Arc<Node>,
+    shared: Shared,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.socket.accept() => accepted,
@@ -57,6 +65,7 @@ pub(crate) async fn serve(listener: Listener, node: Arc<Node>, shared: Shared, m
                             Refused::Total => "max.connections",
                             Refused::PerIp => "max.connections.per.ip",
                         };
+                        node.metrics().connections_refused.add(1);
                         tracing::warn!(%remote, listener = %listener.name, property, "connection refused: limit reached");
                         continue;
                     }
@@ -66,11 +75,11 @@ pub(crate) async fn serve(listener: Listener, node: Arc<Node>, shared: Shared, m
                     tracing::debug!(%remote, %error, "connection ended before it began");
                     continue;
                 }
+                node.metrics().connections_opened.add(1);
                 let peer = Arc::new(Peer {
                     listener: Arc::clone(&listener.name),
                     local,
                     remote,
-                    connection_id: shared.ids.fetch_add(1, Ordering::Relaxed),
                 });
                 let connection = Connection {
                     stream,
@@ -103,8 +112,12 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 fn note_end(peer: &Peer, ended: &Ended) {
     let (remote, listener) = (peer.remote, &peer.listener);
     match ended {
-        Ended::ByClient | Ended::Stopping | Ended::Idle => tracing::debug!(%remote, %listener, "connection ended: {ended}"),
-        Ended::Io(error) if is_disconnect(error) => tracing::debug!(%remote, %listener, "connection ended: {error}"),
+        Ended::ByClient | Ended::Stopping | Ended::Idle => {
+            tracing::debug!(%remote, %listener, "connection ended: {ended}")
+        }
+        Ended::Io(error) if is_disconnect(error) => {
+            tracing::debug!(%remote, %listener, "connection ended: {error}")
+        }
         _ => tracing::warn!(%remote, %listener, "connection closed: {ended}"),
     }
 }

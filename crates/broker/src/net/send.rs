@@ -35,7 +35,8 @@ async fn send_bytes(stream: &TcpStream, mut run: Vec<Bytes>) -> io::Result<()> {
             first += 1;
             continue;
         }
-        let slices: Vec<IoSlice<'_>> = run[first..].iter().take(SLICES).map(|bytes| IoSlice::new(bytes)).collect();
+        let slices: Vec<IoSlice<'_>> =
+            run[first..].iter().take(SLICES).map(|bytes| IoSlice::new(bytes)).collect();
         let mut written = match stream.try_write_vectored(&slices) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => written,
@@ -64,12 +65,16 @@ async fn send_file(stream: &TcpStream, range: &FileRange) -> io::Result<()> {
         let step = SENDFILE_BYTES.min((end - offset) as usize);
         let sent = stream
             .async_io(Interest::WRITABLE, || {
-                rustix::fs::sendfile(stream.as_fd(), range.file.as_fd(), Some(&mut offset), step).map_err(io::Error::from)
+                rustix::fs::sendfile(stream.as_fd(), range.file.as_fd(), Some(&mut offset), step)
+                    .map_err(io::Error::from)
             })
             .await?;
         if sent == 0 {
             // The frame's length has been promised: a file that ended early can only end the connection.
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a log file ended before the range being sent"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "a log file ended before the range being sent",
+            ));
         }
     }
     Ok(())

@@ -39,6 +39,15 @@ impl Offsets {
         self.groups.get(group_id)?.get(topic)?.get(&partition)
     }
 
+    /// All of them: group, topic, partition, offset, in this order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, i32, &CommittedOffset)> {
+        self.groups.iter().flat_map(|(group, topics)| {
+            topics.iter().flat_map(move |(topic, partitions)| {
+                partitions.iter().map(move |(index, committed)| (&**group, &**topic, *index, committed))
+            })
+        })
+    }
+
     /// How many offsets there are.
     pub fn len(&self) -> usize {
         self.count
