@@ -62,6 +62,11 @@ impl Dir {
         }
     }
 
+    /// Makes the names in the directory durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.disk.sync_dir(&self.path).at("sync", &self.path)
+    }
+
     /// Removes a file; one that is gone already is fine.
     pub(crate) fn remove(&self, path: &Path) -> Result<()> {
         match self.disk.remove_file(path) {

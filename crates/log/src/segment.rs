@@ -281,9 +281,10 @@ impl Segment {
         Ok(next_offset)
     }
 
-    /// Drops all batches that reach to or beyond an offset, and makes that durable.
-    pub(crate) fn truncate_to(&mut self, dir: &Dir, offset: Offset, now_ms: i64) -> Result<()> {
-        let Some(found) = self.locate(dir, offset)? else { return Ok(()) };
+    /// Drops all batches that reach to or beyond an offset, and makes that durable. Answers the offset after those
+    /// that remain.
+    pub(crate) fn truncate_to(&mut self, dir: &Dir, offset: Offset, now_ms: i64) -> Result<Offset> {
+        let Some(found) = self.locate(dir, offset)? else { return self.load_tail(dir) };
         self.offset_index.truncate_to(dir, found.header.base_offset)?;
         self.time_index.truncate_to(dir, found.header.base_offset)?;
         self.txn_index.truncate_to(dir, offset)?;
@@ -294,8 +295,7 @@ impl Segment {
             self.first_timestamp = None;
             self.bytes_since_index_entry = 0;
         }
-        self.load_tail(dir)?;
-        Ok(())
+        self.load_tail(dir)
     }
 
     /// Cuts the file.

@@ -88,7 +88,7 @@ impl FlushTarget {
         if let Some((_, bytes)) = &self.epochs {
             replace_file(disk, &self.dir.path.join(LEADER_EPOCHS), bytes)?;
         } else if self.names.is_some() {
-            disk.sync_dir(&self.dir.path).at("sync", &self.dir.path)?;
+            self.dir.sync()?;
         }
         if let (true, Some(parent)) = (self.dir_is_new, self.dir.path.parent()) {
             disk.sync_dir(parent).at("sync", parent)?;
@@ -193,6 +193,6 @@ impl Log {
         }
         let path = self.dir.file(self.producers.end_offset(), Kind::Snapshot);
         self.dir.disk.open(&path, false).at("open", &path)?.sync_data().at("sync", &path)?;
-        self.dir.disk.sync_dir(&self.dir.path).at("sync", &self.dir.path)
+        self.dir.sync()
     }
 }

@@ -197,21 +197,43 @@ impl Log {
         let mut later = left.chain(newest);
         loop {
             report.segments_scanned += 1;
-            let cut = self.recover_active(trusted)?;
+            let mut cut = self.recover_active(trusted)?;
+            let next = later.next();
+            if cut.is_none()
+                && let Some(next) = &next
+            {
+                cut = self.find_hole(next.base_offset, trusted);
+            }
             if let Some(mut cut) = cut {
-                for segment in later.by_ref().collect::<Vec<_>>().into_iter().rev() {
+                for segment in next.into_iter().chain(later).collect::<Vec<_>>().into_iter().rev() {
                     cut.bytes += u64::from(segment.size_bytes);
                     self.mark_deleted(&segment)?;
                 }
+                // A segment that came back after another crash could seem to continue what is appended now.
+                self.dir.sync()?;
                 report.cut = Some(cut);
                 return Ok(());
             }
-            let Some(next) = later.next() else { return Ok(()) };
+            let Some(next) = next else { return Ok(()) };
             self.active.seal(&self.dir)?;
             self.producers.set_end_offset(next.base_offset);
             self.take_snapshot()?;
             self.older.push(std::mem::replace(&mut self.active, next));
         }
+    }
+
+    /// Writes reach the disk in any order: a segment may have lost its last batches, and the next one kept its own.
+    /// Compaction leaves such holes too.
+    fn find_hole(&self, next_base_offset: Offset, trusted: Offset) -> Option<Cut> {
+        let needed_from = self.log_end_offset.max(self.log_start_offset);
+        let hole = next_base_offset > needed_from && self.log_end_offset >= trusted;
+        (hole && !self.config.compact).then(|| Cut {
+            path: self.dir.file(self.active.base_offset, Kind::Log),
+            position: self.active.size_bytes.into(),
+            bytes: 0,
+            log_end_offset: self.log_end_offset,
+            reason: format!("the end of the file where the next segment starts at {next_base_offset}"),
+        })
     }
 
     /// Walks the active segment, and cuts it at the first batch that is not whole and valid.

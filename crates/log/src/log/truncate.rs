@@ -12,7 +12,7 @@ use crate::segment::Segment;
 
 impl Log {
     /// Forgets everything from an offset on. The end of the log is the offset then, or the start of the batch that
-    /// contains it. Returns files that are renamed and remain to be removed.
+    /// contained it. Returns files that are renamed and remain to be removed.
     ///
     /// The recovery point moves back: write the checkpoint of the log directory before the next append, so that a
     /// recovery does not trust bytes that are written anew.
@@ -37,11 +37,15 @@ impl Log {
             let removed = std::mem::replace(&mut self.active, before);
             files.extend(self.mark_deleted(&removed)?);
         }
+        if !files.is_empty() {
+            // Before the cut is durable: a segment that came back after a crash would leave a hole before it.
+            self.dir.sync()?;
+        }
         let end = match self.active.locate(&self.dir, offset)? {
-            Some(first) => first.header.base_offset.min(offset),
+            Some(first) => first.header.base_offset.max(self.log_start_offset).min(offset),
             None => offset,
         };
-        self.active.truncate_to(&self.dir, offset, now.unix_ms)?;
+        let remaining = self.active.truncate_to(&self.dir, offset, now.unix_ms)?;
         self.log_end_offset = end;
         self.log_start_offset = self.log_start_offset.min(end);
         self.high_watermark = self.high_watermark.min(end);
@@ -50,6 +54,10 @@ impl Log {
         self.remove_snapshots(|snapshot| snapshot > end)?;
         self.load_snapshot(end, now)?;
         self.replay_producers(end)?;
+        if remaining < end {
+            // The log ends inside of a batch that is gone: the name of a segment remembers where.
+            self.roll(end, now)?;
+        }
         Ok(files)
     }
 
@@ -72,6 +80,7 @@ impl Log {
         }
         files.extend(self.active.mark_deleted(&self.dir)?);
         self.active = self.create_segment(offset, now)?;
+        self.dir.sync()?;
         self.remove_snapshots(|_| true)?;
         self.producers = ProducerState::new(offset);
         self.epochs.clear();
