@@ -1,1 +1,52 @@
 //! One partition's log on disk: segments, indexes, recovery, retention, producer state. Kafka's files as they are.
+//!
+//! # Map
+//! | file | what |
+//! |---|---|
+//! | `log/` | [`Log`]: open and recover, append, read, look up by time, cut, retain, flush |
+//! | `validate` | what a leader checks on batches and how it stamps them; pure |
+//! | `producer/` | what a partition remembers of its producers and transactions; pure |
+//! | `leader_epochs` | where each leader's epoch began |
+//! | `segment` | one `.log` file with its indexes |
+//! | `scan` | the walk over the batches of a file |
+//! | `offset_index`, `time_index`, `entry_file`, `txn_index` | the indexes |
+//! | `checkpoint`, `log_dir` | the small files beside the partitions: checkpoints, properties, lock, clean shutdown |
+//! | `dir` | the names of a partition's files |
+//! | `disk/` | the file system, real ([`disk::OsDisk`]) or simulated ([`disk::sim::SimDisk`]) |
+//!
+//! # Use
+//! Start: [`log_dir::lock`], read the checkpoints, [`Log::open`] each partition, [`log_dir::mark_dirty`].
+//! Run: [`Log::append_as_leader`]; [`Log::flush_target`], [`FlushTarget::sync`] on another thread, [`Log::mark_flushed`];
+//! [`Log::read`] and then the bytes of its ranges without any lock. From time to time
+//! [`Log::retain`], the checkpoints, [`Log::close_idle_files`].
+//! Stop: [`Log::close`] each, write the checkpoints, [`log_dir::mark_clean`].
+//!
+//! # Invariants
+//! An open log has no thread, task or timer, and needs no open file. Nothing here reads a clock or draws a random number.
+//! Batches before [`Log::durable_offset`] survive a crash. Memory grows with partitions, segments and producers, not
+//! with records.
+//!
+//! Not here: compaction, several log directories, tiers; the high watermark's rules, which are replication's.
+
+pub mod checkpoint;
+mod config;
+mod dir;
+pub mod disk;
+mod entry_file;
+mod error;
+mod leader_epochs;
+mod log;
+pub mod log_dir;
+mod offset_index;
+pub mod producer;
+mod scan;
+mod segment;
+mod time_index;
+mod txn_index;
+pub mod validate;
+
+pub use config::LogConfig;
+pub use error::{Error, Result};
+pub use log::{AppendInfo, Cut, FetchRead, FileRange, FlushTarget, Log, Recovery, RecoveryReport, Retained, TimestampAndOffset};
+pub use txn_index::AbortedTxn;
+pub use validate::{Origin, Refusal};

@@ -1,0 +1,193 @@
+//! Kafka's small text files: offset checkpoints of a log directory, the leader epochs of a partition, and the
+//! properties that identify a directory and a topic.
+//!
+//! Each is replaced as a whole (write, sync, rename, sync the directory), so that a crash leaves the old or the new one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use protocol::{BrokerId, LeaderEpoch, Offset, TopicPartition, Uuid};
+
+use crate::disk::{Disk, read_file, replace_file};
+use crate::error::{Result, corrupt};
+
+/// A checkpoint greater than this is none: a line of the longest topic name has under 300 bytes.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+/// A properties file greater than this is none.
+const MAX_PROPERTIES_BYTES: u64 = 1 << 20;
+
+/// The checkpoints of a log directory: an offset a partition, in `DIR/NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetCheckpoint {
+    /// `recovery-point-offset-checkpoint`: up to where logs were durable.
+    RecoveryPoint,
+    /// `log-start-offset-checkpoint`: where logs start that had records deleted.
+    LogStartOffset,
+    /// `replication-offset-checkpoint`: high watermarks.
+    HighWatermark,
+}
+
+impl OffsetCheckpoint {
+    /// The name of the file.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::RecoveryPoint => "recovery-point-offset-checkpoint",
+            Self::LogStartOffset => "log-start-offset-checkpoint",
+            Self::HighWatermark => "replication-offset-checkpoint",
+        }
+    }
+
+    /// Reads the file of a log directory; a missing one is empty.
+    pub fn read(self, disk: &dyn Disk, log_dir: &Path) -> Result<BTreeMap<TopicPartition, Offset>> {
+        let path = log_dir.join(self.file_name());
+        let entries = read_lines(disk, &path)?.into_iter().map(|(position, line)| {
+            let mut words = line.split_whitespace();
+            let entry = (|| {
+                let (topic, partition, offset) = (words.next()?, words.next()?, words.next()?);
+                Some((TopicPartition::new(topic, partition.parse().ok()?), Offset(offset.parse().ok()?)))
+            })();
+            entry.ok_or_else(|| corrupt(&path, position, quote(&line), "a topic, a partition and an offset"))
+        });
+        entries.collect()
+    }
+
+    /// Replaces the file of a log directory.
+    pub fn write<'a>(
+        self,
+        disk: &dyn Disk,
+        log_dir: &Path,
+        offsets: impl IntoIterator<Item = (&'a TopicPartition, Offset)>,
+    ) -> Result<()> {
+        let lines: Vec<String> =
+            offsets.into_iter().map(|(tp, offset)| format!("{} {} {offset}", tp.topic, tp.partition)).collect();
+        replace_file(disk, &log_dir.join(self.file_name()), &write_lines(&lines))
+    }
+}
+
+pub(crate) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
+
+pub(crate) fn read_leader_epochs(disk: &dyn Disk, dir: &Path) -> Result<Vec<(LeaderEpoch, Offset)>> {
+    let path = dir.join(LEADER_EPOCHS);
+    let entries = read_lines(disk, &path)?.into_iter().map(|(position, line)| {
+        let entry = line.split_once(' ').and_then(|(epoch, offset)| {
+            Some((LeaderEpoch(epoch.parse().ok()?), Offset(offset.trim().parse().ok()?)))
+        });
+        entry.ok_or_else(|| corrupt(&path, position, quote(&line), "an epoch and an offset"))
+    });
+    entries.collect()
+}
+
+pub(crate) fn format_leader_epochs(epochs: impl IntoIterator<Item = (LeaderEpoch, Offset)>) -> Vec<u8> {
+    let lines: Vec<String> = epochs.into_iter().map(|(epoch, offset)| format!("{epoch} {offset}")).collect();
+    write_lines(&lines)
+}
+
+/// Version 0, the number of lines, the lines.
+fn write_lines(lines: &[String]) -> Vec<u8> {
+    let mut text = format!("0\n{}\n", lines.len());
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+/// The lines of a checkpoint, each with its position. A missing file has none.
+fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Vec<(u64, String)>> {
+    let Some(bytes) = read_file(disk, path, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
+    let text = String::from_utf8(bytes).map_err(|_| corrupt(path, 0, "bytes that are no text", "a checkpoint"))?;
+    let mut position = 0;
+    let mut lines = text.split_inclusive('\n').map(|line| {
+        let at = position;
+        position += line.len() as u64;
+        (at, line.trim_end().to_owned())
+    });
+    let version = lines.next().map(|(_, line)| line);
+    if version.as_deref() != Some("0") {
+        return Err(corrupt(path, 0, quote(version.as_deref().unwrap_or("")), "version 0"));
+    }
+    let count = lines.next().map(|(_, line)| line).unwrap_or_default();
+    let lines: Vec<(u64, String)> = lines.filter(|(_, line)| !line.is_empty()).collect();
+    if count.parse() != Ok(lines.len()) {
+        return Err(corrupt(path, 2, format!("{} lines and a count of {}", lines.len(), quote(&count)), "equal numbers"));
+    }
+    Ok(lines)
+}
+
+fn quote(line: &str) -> String {
+    format!("'{}'", line.chars().take(80).collect::<String>())
+}
+
+/// `meta.properties` of a log directory: whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaProperties {
+    /// The cluster.
+    pub cluster_id: String,
+    /// The node.
+    pub node_id: BrokerId,
+    /// The directory itself (KIP-858); Kafka before 3.7 wrote none.
+    pub directory_id: Option<Uuid>,
+}
+
+impl MetaProperties {
+    const FILE: &str = "meta.properties";
+
+    /// Reads the file of a log directory; `None` if the directory is not formatted.
+    pub fn read(disk: &dyn Disk, log_dir: &Path) -> Result<Option<Self>> {
+        let path = log_dir.join(Self::FILE);
+        let Some(properties) = read_properties(disk, &path)? else { return Ok(None) };
+        let get = |name: &str| properties.get(name).map(String::as_str);
+        if get("version") != Some("1") {
+            return Err(corrupt(&path, 0, format!("version={}", get("version").unwrap_or("")), "version=1"));
+        }
+        let meta = (|| {
+            let directory_id = get("directory.id").map(str::parse).transpose().ok()?;
+            let node_id = BrokerId(get("node.id")?.parse().ok()?);
+            Some(Self { cluster_id: get("cluster.id")?.to_owned(), node_id, directory_id })
+        })();
+        meta.map(Some).ok_or_else(|| {
+            corrupt(&path, 0, format!("{properties:?}"), "cluster.id, node.id and a valid directory.id")
+        })
+    }
+
+    /// Writes the file of a log directory.
+    pub fn write(&self, disk: &dyn Disk, log_dir: &Path) -> Result<()> {
+        let mut text = format!("version=1\ncluster.id={}\nnode.id={}\n", escape(&self.cluster_id), self.node_id);
+        if let Some(directory_id) = self.directory_id {
+            text.push_str(&format!("directory.id={directory_id}\n"));
+        }
+        replace_file(disk, &log_dir.join(Self::FILE), text.as_bytes())
+    }
+}
+
+/// What a reader of properties would take for something else.
+fn escape(value: &str) -> String {
+    value.chars().flat_map(|c| matches!(c, '=' | ':' | '#' | '!' | '\\').then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// `name=value` lines; comments and blank lines are skipped, backslashes taken away.
+fn read_properties(disk: &dyn Disk, path: &Path) -> Result<Option<BTreeMap<String, String>>> {
+    let Some(bytes) = read_file(disk, path, MAX_PROPERTIES_BYTES)? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+    let pairs = lines.filter_map(|line| line.split_once(['=', ':']));
+    Ok(Some(pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().replace('\\', ""))).collect()))
+}
+
+const PARTITION_METADATA: &str = "partition.metadata";
+
+/// The topic id in the `partition.metadata` of a partition's directory, if there is one.
+pub fn read_topic_id(disk: &dyn Disk, dir: &Path) -> Result<Option<Uuid>> {
+    let path = dir.join(PARTITION_METADATA);
+    let Some(properties) = read_properties(disk, &path)? else { return Ok(None) };
+    let id = properties.get("topic_id").and_then(|id| id.parse().ok()).filter(|id: &Uuid| !id.is_zero());
+    if properties.get("version").map(String::as_str) != Some("0") || id.is_none() {
+        return Err(corrupt(&path, 0, format!("{properties:?}"), "version 0 and a topic id"));
+    }
+    Ok(id)
+}
+
+/// Writes the topic id into a partition's directory, which must exist. To be done before the first append.
+pub fn write_topic_id(disk: &dyn Disk, dir: &Path, topic_id: Uuid) -> Result<()> {
+    replace_file(disk, &dir.join(PARTITION_METADATA), format!("version: 0\ntopic_id: {topic_id}").as_bytes())
+}

@@ -1,0 +1,90 @@
+//! What can go wrong with a log. Every variant says where, what was found and what was expected.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use protocol::Offset;
+
+use crate::validate::Refusal;
+
+/// Failures of this crate.
+///
+/// [`Error::Refused`] is the producer's fault and leaves the log as it was. [`Error::Io`] and [`Error::Fenced`] are
+/// the disk's (`KAFKA_STORAGE_ERROR`): the log directory should go offline.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused an operation. Code: `KAFKA_STORAGE_ERROR`.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// An earlier write or sync failed, so that nobody knows what the disk holds: the log takes no more writes
+    /// until it is opened again. Code: `KAFKA_STORAGE_ERROR`.
+    #[error("{}: an earlier write or sync failed; the log takes no writes until it is opened again", path.display())]
+    Fenced {
+        /// The directory of the log.
+        path: PathBuf,
+    },
+    /// Bytes in a file that cannot be what should be there. Code: `KAFKA_STORAGE_ERROR`.
+    #[error("{} is corrupt at byte {position}: {found}, expected {expected}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        position: u64,
+        /// What was found.
+        found: String,
+        /// What should have been there.
+        expected: &'static str,
+    },
+    /// Another process has the directory. Reported at start.
+    #[error("{} is locked: another process uses this directory", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A batch that the rules of the partition refuse. Codes: see [`Refusal`].
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An offset that the log does not have. Code: `OFFSET_OUT_OF_RANGE`.
+    #[error("offset {offset} is out of range: the log has {log_start_offset} to {log_end_offset}")]
+    OffsetOutOfRange {
+        /// The offset asked for.
+        offset: Offset,
+        /// The first offset of the log.
+        log_start_offset: Offset,
+        /// The offset after the last.
+        log_end_offset: Offset,
+    },
+    /// Batches from a leader that do not continue this log. Code: none, the follower truncates or starts over.
+    #[error("batches from the leader start at {first_offset}, expected {log_end_offset} or later")]
+    UnexpectedAppendOffset {
+        /// The offset of the first batch.
+        first_offset: Offset,
+        /// The end of this log.
+        log_end_offset: Offset,
+    },
+}
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Says where and at what an I/O error happened.
+pub(crate) trait At<T> {
+    fn at(self, operation: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, operation: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Io { operation, path: path.to_owned(), source })
+    }
+}
+
+pub(crate) fn corrupt(path: &Path, position: u64, found: impl Into<String>, expected: &'static str) -> Error {
+    Error::Corrupt { path: path.to_owned(), position, found: found.into(), expected }
+}

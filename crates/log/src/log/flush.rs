@@ -1,0 +1,198 @@
+//! Durability: what has to be synced, and what is.
+//!
+//! The shell takes a [`FlushTarget`], syncs it on another thread while appends go on, and reports back. All producers
+//! that wait for an offset up to the target's share that one sync.
+//!
+//! *Invariant*: an offset counts as durable only when the bytes up to it, the names of their files, the indexes
+//! and snapshots of all complete segments and the leader epochs are on the disk. *Invariant*: after a
+//! failed sync nothing counts as durable any more until the log is opened again, since the system may have dropped what it could not write.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use protocol::Offset;
+
+use super::Log;
+use crate::checkpoint::LEADER_EPOCHS;
+use crate::dir::{Dir, Kind};
+use crate::disk::{DiskFile, replace_file};
+use crate::error::{At as _, Result};
+
+/// What is durable, and what has changed since.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Durability {
+    offset: Offset,
+    /// Counts changes of names in the directory; they are durable up to `names_synced`.
+    names: u64,
+    names_synced: u64,
+    /// The directory itself is new in the log directory.
+    dir_is_new: bool,
+    /// Counts truncations: a flush from before one says nothing about the bytes after it.
+    generation: u64,
+}
+
+impl Durability {
+    pub(super) const fn new(offset: Offset, dir_is_new: bool) -> Self {
+        Self { offset, names: 1, names_synced: 0, dir_is_new, generation: 0 }
+    }
+
+    pub(super) const fn names_changed(&mut self) {
+        self.names += 1;
+    }
+
+    /// Everything up to an offset was found by opening the log.
+    pub(super) const fn loaded(&mut self, offset: Offset) {
+        self.offset = offset;
+    }
+
+    /// What is at or after an offset will be other bytes.
+    pub(super) fn truncated(&mut self, offset: Offset) {
+        self.offset = self.offset.min(offset);
+        self.generation += 1;
+        self.names += 1;
+    }
+}
+
+/// Files to sync so that a log is durable up to an offset.
+#[derive(Debug)]
+#[must_use]
+pub struct FlushTarget {
+    offset: Offset,
+    generation: u64,
+    dir: Arc<Dir>,
+    /// Paths are for errors.
+    files: Vec<(PathBuf, Arc<dyn DiskFile>)>,
+    names: Option<u64>,
+    dir_is_new: bool,
+    epochs: Option<(u64, Vec<u8>)>,
+    fenced: Arc<AtomicBool>,
+}
+
+impl FlushTarget {
+    /// The log is durable up to this offset, once the target is synced and reported.
+    pub const fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// Syncs. Blocks; needs no lock; at most one at a time for a log. A failure fences the log: see [`Log`].
+    pub fn sync(&self) -> Result<()> {
+        self.try_sync().inspect_err(|_| self.fenced.store(true, Ordering::Release))
+    }
+
+    fn try_sync(&self) -> Result<()> {
+        for (path, file) in &self.files {
+            file.sync_data().at("sync", path)?;
+        }
+        let disk = self.dir.disk.as_ref();
+        if let Some((_, bytes)) = &self.epochs {
+            replace_file(disk, &self.dir.path.join(LEADER_EPOCHS), bytes)?;
+        } else if self.names.is_some() {
+            self.dir.sync()?;
+        }
+        if let (true, Some(parent)) = (self.dir_is_new, self.dir.path.parent()) {
+            disk.sync_dir(parent).at("sync", parent)?;
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Up to where the log survives a crash. This is also the recovery point for the checkpoint of the log directory.
+    pub const fn durable_offset(&self) -> Offset {
+        self.durability.offset
+    }
+
+    /// What to sync so that all that is appended now is durable; `None` if it is. After [`FlushTarget::sync`],
+    /// report it to [`Log::mark_flushed`].
+    pub fn flush_target(&mut self) -> Result<Option<FlushTarget>> {
+        self.check_not_fenced()?;
+        let durability = self.durability;
+        let epochs = self.epochs.unwritten();
+        let names = (durability.names > durability.names_synced).then_some(durability.names);
+        if durability.offset >= self.log_end_offset && names.is_none() && epochs.is_none() {
+            return Ok(None);
+        }
+        let mut files = Vec::new();
+        for segment in self.segments() {
+            if self.segment_end(segment) <= durability.offset {
+                continue;
+            }
+            let (dir, base_offset) = (&self.dir, segment.base_offset);
+            files.push((segment.log.path(dir, base_offset), segment.log_file(dir)?));
+            if base_offset == self.active.base_offset {
+                // Its indexes are rebuilt after a crash.
+                break;
+            }
+            let offset_index = segment.offset_index.entries.file();
+            files.push((offset_index.path(dir, base_offset), offset_index.get(dir, base_offset, false)?));
+            let time_index = segment.time_index.entries.file();
+            files.push((time_index.path(dir, base_offset), time_index.get(dir, base_offset, false)?));
+            if segment.txn_index.exists() {
+                let txn_index = segment.txn_index.file();
+                files.push((txn_index.path(dir, base_offset), txn_index.get(dir, base_offset, false)?));
+            }
+            let snapshot = self.segment_end(segment);
+            if self.snapshots.contains(&snapshot) {
+                let path = dir.file(snapshot, Kind::Snapshot);
+                let file = dir.disk.open(&path, false).at("open", &path)?;
+                files.push((path, file));
+            }
+        }
+        Ok(Some(FlushTarget {
+            offset: self.log_end_offset,
+            generation: durability.generation,
+            dir: self.dir.clone(),
+            files,
+            names,
+            dir_is_new: durability.dir_is_new,
+            epochs,
+            fenced: self.fenced.clone(),
+        }))
+    }
+
+    /// Takes note of a target that was synced. Nothing happens if the sync failed, or for what was truncated since.
+    pub fn mark_flushed(&mut self, target: &FlushTarget) {
+        if self.check_not_fenced().is_err() {
+            return;
+        }
+        self.durability.names_synced = target.names.unwrap_or_default().max(self.durability.names_synced);
+        self.durability.dir_is_new &= !target.dir_is_new;
+        if let Some((change, _)) = &target.epochs {
+            self.epochs.set_written(*change);
+        }
+        if target.generation == self.durability.generation {
+            self.durability.offset = self.durability.offset.max(target.offset);
+        }
+    }
+
+    /// Makes everything durable, here and now.
+    pub fn flush(&mut self) -> Result<()> {
+        if let Some(target) = self.flush_target()? {
+            target.sync()?;
+            self.mark_flushed(&target);
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, with the indexes of the active segment and the producers' state, so that a log opened
+    /// after a clean shutdown has nothing to scan.
+    pub fn close(mut self) -> Result<()> {
+        self.check_not_fenced()?;
+        self.active.seal(&self.dir)?;
+        self.take_snapshot()?;
+        self.flush()?;
+        for file in [self.active.offset_index.entries.file(), self.active.time_index.entries.file()] {
+            let path = file.path(&self.dir, self.active.base_offset);
+            file.get(&self.dir, self.active.base_offset, false)?.sync_data().at("sync", &path)?;
+        }
+        if self.active.txn_index.exists() {
+            let file = self.active.txn_index.file();
+            let path = file.path(&self.dir, self.active.base_offset);
+            file.get(&self.dir, self.active.base_offset, false)?.sync_data().at("sync", &path)?;
+        }
+        let path = self.dir.file(self.producers.end_offset(), Kind::Snapshot);
+        self.dir.disk.open(&path, false).at("open", &path)?.sync_data().at("sync", &path)?;
+        self.dir.sync()
+    }
+}

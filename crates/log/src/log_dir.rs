@@ -1,0 +1,110 @@
+//! A log directory: the lock on it, the mark of a clean shutdown, and the directories of partitions in it.
+
+use std::path::{Path, PathBuf};
+
+use protocol::{TopicPartition, Uuid};
+
+use crate::disk::{Disk, LockGuard, replace_file};
+use crate::error::{At as _, Error, Result};
+
+const LOCK: &str = ".lock";
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const DELETE_SUFFIX: &str = "-delete";
+/// What file systems allow for a name.
+const MAX_NAME_BYTES: usize = 255;
+
+/// Takes the lock of a log directory, which Apache Kafka respects and takes as well. [`Error::Locked`] if someone has it.
+pub fn lock(disk: &dyn Disk, log_dir: &Path) -> Result<Box<dyn LockGuard>> {
+    let path = log_dir.join(LOCK);
+    disk.lock(&path).at("lock", &path)?.ok_or(Error::Locked { path })
+}
+
+/// Whether the directory was closed cleanly.
+pub fn is_clean(disk: &dyn Disk, log_dir: &Path) -> Result<bool> {
+    let path = log_dir.join(CLEAN_SHUTDOWN);
+    Ok(disk.stat(&path).at("look at", &path)?.is_some())
+}
+
+/// Marks the directory as closed cleanly: after all its logs were closed and all checkpoints written.
+pub fn mark_clean(disk: &dyn Disk, log_dir: &Path, broker_epoch: i64) -> Result<()> {
+    let content = format!(r#"{{"version":0,"brokerEpoch":{broker_epoch}}}"#);
+    replace_file(disk, &log_dir.join(CLEAN_SHUTDOWN), content.as_bytes())
+}
+
+/// Takes the mark away, durably: after all logs were opened, before anything is written.
+pub fn mark_dirty(disk: &dyn Disk, log_dir: &Path) -> Result<()> {
+    if is_clean(disk, log_dir)? {
+        let path = log_dir.join(CLEAN_SHUTDOWN);
+        disk.remove_file(&path).at("remove", &path)?;
+        disk.sync_dir(log_dir).at("sync", log_dir)?;
+    }
+    Ok(())
+}
+
+/// What is in a log directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The directories of partitions.
+    pub partitions: Vec<(TopicPartition, PathBuf)>,
+    /// Directories of partitions that were deleted: [`remove_partition`] finishes them.
+    pub deleted: Vec<PathBuf>,
+}
+
+/// Lists a log directory. What is no partition's directory is left out.
+pub fn list(disk: &dyn Disk, log_dir: &Path) -> Result<Contents> {
+    let mut contents = Contents::default();
+    for entry in disk.list(log_dir).at("list", log_dir)? {
+        if !entry.is_dir {
+            continue;
+        }
+        let path = log_dir.join(&entry.name);
+        if entry.name.ends_with(DELETE_SUFFIX) {
+            contents.deleted.push(path);
+        } else if let Some(topic_partition) = parse_partition_dir(&entry.name) {
+            contents.partitions.push((topic_partition, path));
+        }
+    }
+    Ok(contents)
+}
+
+/// The partition that a directory is named after.
+pub fn parse_partition_dir(name: &str) -> Option<TopicPartition> {
+    let (topic, partition) = name.rsplit_once('-')?;
+    let digits = !partition.is_empty() && partition.bytes().all(|digit| digit.is_ascii_digit());
+    if topic.is_empty() || topic.contains(['/', '\0']) || !digits {
+        return None;
+    }
+    Some(TopicPartition::new(topic, partition.parse().ok()?))
+}
+
+/// Renames a partition's directory so that it no longer counts, durably, and answers the new path. `unique` keeps
+/// two deletions of the same name apart. The log must not be used afterwards; ranges that were read stay readable.
+pub fn delete_partition(
+    disk: &dyn Disk,
+    log_dir: &Path,
+    topic_partition: &TopicPartition,
+    unique: Uuid,
+) -> Result<PathBuf> {
+    let from = log_dir.join(topic_partition.to_string());
+    let to = log_dir.join(deleted_name(topic_partition, unique));
+    disk.rename(&from, &to).at("rename", &from)?;
+    disk.sync_dir(log_dir).at("sync", log_dir)?;
+    Ok(to)
+}
+
+/// `TOPIC-PARTITION.32HEX-delete`, the topic cut if the name would be too long.
+fn deleted_name(topic_partition: &TopicPartition, unique: Uuid) -> String {
+    let suffix = format!("-{}.{:032x}{DELETE_SUFFIX}", topic_partition.partition, u128::from_be_bytes(unique.0));
+    let topic = &topic_partition.topic;
+    let keep = topic.floor_char_boundary(MAX_NAME_BYTES.saturating_sub(suffix.len()).min(topic.len()));
+    format!("{}{suffix}", &topic[..keep])
+}
+
+/// Removes a directory with the files in it.
+pub fn remove_partition(disk: &dyn Disk, path: &Path) -> Result<()> {
+    for entry in disk.list(path).at("list", path)? {
+        let path = path.join(entry.name);
+        disk.remove_file(&path).at("remove", &path)?;
+    }
+    disk.remove_dir(path).at("remove", path)
+}

@@ -1,0 +1,88 @@
+//! `.snapshot`: the state of the producers at an offset, as Kafka writes it (`ProducerSnapshot`, version 1).
+//!
+//! Version, crc-32c of what follows, and the producers with their last batch each: the other four are forgotten.
+
+use protocol::{Offset, ProducerEpoch, ProducerId};
+
+use super::{BatchMeta, ProducerEntry, ProducerState};
+
+const VERSION: i16 = 1;
+/// Where the checked part begins: after the version and the crc.
+const ENTRIES_AT: usize = 6;
+const ENTRY_BYTES: usize = 46;
+
+/// The bytes of a snapshot.
+pub(crate) fn encode(state: &ProducerState) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ENTRIES_AT + 4 + state.producers.len() * ENTRY_BYTES);
+    bytes.extend(VERSION.to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend((state.producers.len() as u32).to_be_bytes());
+    for entry in state.producers() {
+        let last = entry.last_batch();
+        bytes.extend(entry.producer_id.get().to_be_bytes());
+        bytes.extend(entry.producer_epoch.get().to_be_bytes());
+        bytes.extend(entry.last_sequence().to_be_bytes());
+        bytes.extend(last.map_or(-1, |last| last.last_offset.get()).to_be_bytes());
+        bytes.extend(last.map_or(0, |last| last.offset_delta).to_be_bytes());
+        bytes.extend(entry.last_timestamp.to_be_bytes());
+        bytes.extend(entry.coordinator_epoch.to_be_bytes());
+        bytes.extend(entry.current_txn_first_offset.map_or(-1, Offset::get).to_be_bytes());
+    }
+    let crc = crc32c::crc32c(&bytes[ENTRIES_AT..]);
+    bytes[2..ENTRIES_AT].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+/// The state in a snapshot taken at `end_offset`, or what is wrong with the bytes.
+pub(crate) fn decode(bytes: &[u8], end_offset: Offset) -> Result<ProducerState, String> {
+    let mut fields = Fields(bytes);
+    let short = || format!("only {} bytes", bytes.len());
+    let version = i16::from_be_bytes(fields.take().ok_or_else(short)?);
+    if version != VERSION {
+        return Err(format!("version {version}"));
+    }
+    let stored = u32::from_be_bytes(fields.take().ok_or_else(short)?);
+    let computed = crc32c::crc32c(fields.0);
+    if stored != computed {
+        return Err(format!("crc {stored:#010x} where the bytes have {computed:#010x}"));
+    }
+    let count = u32::from_be_bytes(fields.take().ok_or_else(short)?);
+    let mut state = ProducerState::new(end_offset);
+    for _ in 0..count {
+        state.insert(fields.entry().ok_or_else(short)?);
+    }
+    Ok(state)
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn entry(&mut self) -> Option<ProducerEntry> {
+        let producer_id = ProducerId(i64::from_be_bytes(self.take()?));
+        let producer_epoch = ProducerEpoch(i16::from_be_bytes(self.take()?));
+        let last_sequence = i32::from_be_bytes(self.take()?);
+        let last_offset = i64::from_be_bytes(self.take()?);
+        let offset_delta = i32::from_be_bytes(self.take()?);
+        let last_timestamp = i64::from_be_bytes(self.take()?);
+        let coordinator_epoch = i32::from_be_bytes(self.take()?);
+        let txn_first_offset = i64::from_be_bytes(self.take()?);
+        let last_batch = (last_offset >= 0).then_some(BatchMeta {
+            last_sequence,
+            last_offset: Offset(last_offset),
+            offset_delta,
+            timestamp: last_timestamp,
+        });
+        let mut entry = ProducerEntry::new(producer_id).with_last_batch(last_batch);
+        entry.producer_epoch = producer_epoch;
+        entry.coordinator_epoch = coordinator_epoch;
+        entry.last_timestamp = last_timestamp;
+        entry.current_txn_first_offset = (txn_first_offset >= 0).then_some(Offset(txn_first_offset));
+        Some(entry)
+    }
+}

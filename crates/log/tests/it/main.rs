@@ -1,0 +1,10 @@
+//! The log from outside, over the simulated disk.
+
+mod append;
+mod crash;
+mod model;
+mod producers;
+mod read;
+mod retain;
+mod support;
+mod truncate;
