@@ -139,12 +139,6 @@ impl MetadataLog {
         last.or(self.purged)
     }
 
-    /// The offset after the last record.
-    #[cfg(test)]
-    pub(crate) const fn next_offset(&self) -> i64 {
-        self.next_offset
-    }
-
     /// The voters that the newest membership names; none before there is one.
     pub(crate) const fn voters(&self) -> &BTreeSet<NodeId> {
         &self.voters
