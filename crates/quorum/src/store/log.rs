@@ -139,12 +139,6 @@ impl MetadataLog {
         last.or(self.purged)
     }
 
-    /// The offset after the last record.
-    #[cfg(test)]
-    pub(crate) const fn next_offset(&self) -> i64 {
-        self.next_offset
-    }
-
     /// The voters that the newest membership names; none before there is one.
     pub(crate) const fn voters(&self) -> &BTreeSet<NodeId> {
         &self.voters
@@ -290,4 +284,134 @@ impl MetadataLog {
 
 fn epoch_of(header: &protocol::records::BatchHeader) -> i32 {
     header.partition_leader_epoch.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::proposal;
+    use crate::types::{Membership, Voter};
+
+    fn data(epoch: i32, index: u64) -> Entry {
+        let record = bytes::Bytes::from(index.to_string());
+        Entry::new(log_id(epoch, index), EntryPayload::Normal(proposal(&[record], 0).unwrap()))
+    }
+
+    /// A log of `count` data entries of epoch 1, in segments of one entry each.
+    fn one_each(dir: &Path, count: u64) -> MetadataLog {
+        let mut log = MetadataLog::open(dir, Covered::default(), 1).unwrap();
+        for index in 0..count {
+            log.append([data(1, index)], 1, 0).unwrap();
+        }
+        log
+    }
+
+    fn reopened(dir: &Path, covered: Covered) -> Vec<LogId> {
+        let log = MetadataLog::open(dir, covered, 1).unwrap();
+        log.indexes().map(|index| log.read(index).unwrap().log_id).collect()
+    }
+
+    #[test]
+    fn segments_are_named_by_their_first_offset_and_read_back_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(one_each(dir.path(), 3));
+        let names = disk::names(dir.path()).unwrap();
+        assert_eq!(names, [0, 1, 2].map(|offset| format!("{offset:020}.log")));
+        assert_eq!(reopened(dir.path(), Covered::default()), [0, 1, 2].map(|index| log_id(1, index)));
+    }
+
+    #[test]
+    fn a_truncated_log_goes_on_where_it_was_cut() {
+        for since in 0..5 {
+            let dir = tempfile::tempdir().unwrap();
+            let mut log = one_each(dir.path(), 5);
+            log.truncate(since).unwrap();
+            assert_eq!(log.last(), since.checked_sub(1).map(|last| log_id(1, last)));
+            log.append([data(2, since), data(2, since + 1)], 2, 0).unwrap();
+            let expect: Vec<LogId> =
+                (0..since).map(|i| log_id(1, i)).chain((since..since + 2).map(|i| log_id(2, i))).collect();
+            assert_eq!(reopened(dir.path(), Covered::default()), expect, "since {since}");
+        }
+    }
+
+    #[test]
+    fn what_a_snapshot_covers_is_no_entry() {
+        let covered = |epoch, index: u64| Covered {
+            end_offset: index as i64 + 1,
+            last_log_id: Some(log_id(epoch, index)),
+            voters: BTreeSet::from([1]),
+        };
+        let check = |covered: Covered, expect: &[LogId], names: &[i64]| {
+            let dir = tempfile::tempdir().unwrap();
+            drop(one_each(dir.path(), 5));
+            assert_eq!(reopened(dir.path(), covered), expect);
+            let names: Vec<String> = names.iter().map(|offset| format!("{offset:020}.log")).collect();
+            assert_eq!(disk::names(dir.path()).unwrap(), names);
+        };
+        check(covered(1, 2), &[log_id(1, 3), log_id(1, 4)], &[3, 4]);
+        check(covered(1, 4), &[], &[4]);
+        // Of a leader whose log went further.
+        check(covered(3, 9), &[], &[10]);
+        // Of a leader whose log went elsewhere before the snapshot's end.
+        check(covered(2, 4), &[], &[5]);
+    }
+
+    #[test]
+    fn a_log_that_begins_after_its_snapshot_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(one_each(dir.path(), 5));
+        std::fs::remove_file(dir.path().join(format!("{:020}.log", 0))).unwrap();
+        let error = MetadataLog::open(dir.path(), Covered::default(), 1).unwrap_err();
+        assert!(
+            matches!(error, Error::Corrupt { damage: Damage::Gap { found: 1, expected: 0 }, .. }),
+            "{error}"
+        );
+        std::fs::remove_file(dir.path().join(format!("{:020}.log", 3))).unwrap();
+        let covered = Covered { end_offset: 1, last_log_id: Some(log_id(1, 0)), ..Covered::default() };
+        let error = MetadataLog::open(dir.path(), covered, 1).unwrap_err();
+        assert!(
+            matches!(error, Error::Corrupt { damage: Damage::Offset { found: 4, expected: 3 }, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_purge_deletes_segments_only_before_the_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = one_each(dir.path(), 5);
+        log.purge(log_id(1, 1), None).unwrap();
+        assert_eq!(disk::names(dir.path()).unwrap().len(), 5);
+        log.purge(log_id(1, 3), Some(4)).unwrap();
+        assert_eq!(disk::names(dir.path()).unwrap(), [format!("{:020}.log", 4)]);
+        assert_eq!((log.purged(), log.last()), (Some(log_id(1, 3)), Some(log_id(1, 4))));
+        // A snapshot of another leader, further than the log.
+        log.purge(log_id(2, 20), Some(33)).unwrap();
+        log.append([data(2, 21)], 2, 0).unwrap();
+        let covered =
+            Covered { end_offset: 33, last_log_id: Some(log_id(2, 20)), voters: BTreeSet::default() };
+        assert_eq!(reopened(dir.path(), covered), [log_id(2, 21)]);
+    }
+
+    #[test]
+    fn every_membership_comes_back() {
+        let nodes = |ids: &[NodeId]| -> std::collections::BTreeMap<NodeId, Voter> {
+            let voter = |id: &NodeId| (*id, Voter { directory_id: [*id as u8; 16], endpoints: Vec::new() });
+            ids.iter().map(voter).collect()
+        };
+        let check = |configs: &[&[NodeId]], all: &[NodeId]| {
+            let dir = tempfile::tempdir().unwrap();
+            let configs = configs.iter().map(|ids| ids.iter().copied().collect()).collect();
+            let membership = Membership::new(configs, nodes(all));
+            let mut log = MetadataLog::open(dir.path(), Covered::default(), 1).unwrap();
+            let entry = Entry::new(log_id(0, 0), EntryPayload::Membership(membership.clone()));
+            log.append([entry], 1, 0).unwrap();
+            let log = MetadataLog::open(dir.path(), Covered::default(), 1).unwrap();
+            assert!(matches!(log.read(0).unwrap().payload, EntryPayload::Membership(m) if m == membership));
+            assert_eq!(*log.voters(), membership.voter_ids().collect::<BTreeSet<_>>());
+        };
+        check(&[&[1]], &[1]);
+        check(&[&[1, 2, 3]], &[1, 2, 3]);
+        check(&[&[1], &[1, 2]], &[1, 2]);
+        check(&[&[1]], &[1, 2]);
+    }
 }

@@ -126,11 +126,12 @@ impl<S: StateMachine> RaftStateMachine<TypeConfig> for Machine<S> {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let apply = |entry: Entry| {
+        let mut applied = Vec::new();
+        for entry in entries {
             let log_id = entry.log_id;
-            self.apply_entry(entry).map_err(|e| StorageIOError::apply(log_id, e).into())
-        };
-        entries.into_iter().map(apply).collect()
+            applied.push(self.apply_entry(entry).map_err(|e| StorageIOError::apply(log_id, e))?);
+        }
+        Ok(applied)
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {

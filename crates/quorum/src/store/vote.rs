@@ -1,7 +1,7 @@
 //! `quorum-state`: the term and the vote, in Kafka's JSON (`QuorumStateData`).
 //!
-//! Whether the voted for did become leader is written for those who look, and not taken back at start: a node that
-//! starts is a follower until it is elected again, as in Kafka.
+//! Whether the one voted for became leader is not taken back at start: a node that starts is a follower until it is
+//! elected again, as in Kafka. So it is not worth a sync either; the leader is in the file where the vote went elsewhere.
 
 use std::fs;
 use std::io::Write;
@@ -63,8 +63,12 @@ impl VoteFile {
         }
     }
 
-    /// Saves a vote; it is on disk when this returns.
+    /// Saves a vote; its term and who it is for are on disk when this returns.
     pub(crate) fn save(&mut self, vote: Vote) -> Result<(), Error> {
+        if self.vote.is_some_and(|saved| saved.leader_id == vote.leader_id) {
+            self.vote = Some(vote);
+            return Ok(());
+        }
         let voted_for = vote.leader_id.voted_for().map_or(-1, |id| broker_id(id).get());
         let state = QuorumStateData {
             leader_id: if vote.committed { voted_for } else { -1 },
