@@ -102,6 +102,11 @@ impl<M: Machine> Runtime<M> {
         self.phase == Phase::Active
     }
 
+    /// Timers that wait.
+    pub fn timers_len(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Replies that wait for commit.
     pub fn held_len(&self) -> usize {
         self.held.len()
