@@ -114,14 +114,13 @@ pub fn response_of(
         return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
     }
     let group = groups.pop().unwrap_or_default();
-    let mut response = OffsetFetchResponse::default();
-    response.topics = group.topics.into_iter().map(single_group_topic).collect();
-    if version >= FIRST_VERSION_WITH_GROUP_ERROR {
-        response.error_code = group.error_code;
-    } else if group.error_code != ErrorCode::None.code() {
-        response.topics = failed_topics(request, group.error_code);
+    let mut topics = group.topics.into_iter().map(single_group_topic).collect();
+    let mut error_code = group.error_code;
+    if version < FIRST_VERSION_WITH_GROUP_ERROR && error_code != ErrorCode::None.code() {
+        topics = failed_topics(request, error_code);
+        error_code = ErrorCode::None.code();
     }
-    response
+    OffsetFetchResponse { topics, error_code, ..OffsetFetchResponse::default() }
 }
 
 fn single_group_topic(topic: OffsetFetchResponseTopics<'static>) -> OffsetFetchResponseTopic<'static> {

@@ -196,3 +196,204 @@ fn committed_offset(value: OffsetCommitValue<'_>) -> CommittedOffset {
         topic_id: value.topic_id,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use protocol::Uuid;
+
+    use super::super::Durable;
+    use super::*;
+
+    /// What Kafka wrote, record by record.
+    fn golden() -> Vec<CoordinatorRecord> {
+        let lines = include_str!("../../testdata/kafka-4.3.1-consumer-offsets.txt").lines();
+        let records = lines.filter(|line| !line.starts_with('#')).map(|line| {
+            let (key, value) = line.split_once(' ').unwrap();
+            CoordinatorRecord { key: bytes(key), value: (value != "-").then(|| bytes(value)) }
+        });
+        records.collect()
+    }
+
+    fn bytes(hex: &str) -> Bytes {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn encode_again(record: &GroupRecord) -> CoordinatorRecord {
+        match record {
+            GroupRecord::Offset { group_id, topic, partition, committed } => {
+                offset(group_id, topic, *partition, committed.as_ref()).unwrap()
+            }
+            GroupRecord::Group { group_id, metadata } => group(group_id, metadata.as_ref()).unwrap(),
+            GroupRecord::Foreign => panic!("not of this machine"),
+        }
+    }
+
+    #[test]
+    fn writes_what_kafka_writes() {
+        let golden = golden();
+        assert_eq!(golden.len(), 14);
+        for record in golden {
+            assert_eq!(encode_again(&GroupRecord::decode(&record).unwrap()), record);
+        }
+    }
+
+    #[test]
+    fn reads_what_kafka_wrote() {
+        let mut durable = Durable::default();
+        for record in golden() {
+            durable.replay(&record).unwrap();
+        }
+        let group = durable.group("static").unwrap();
+        assert_eq!(
+            (group.protocol_type.as_deref(), group.protocol_name.as_deref()),
+            (Some("consumer"), Some("range"))
+        );
+        assert_eq!((group.generation_id, group.members.len()), (1, 1));
+        let member = &group.members[0];
+        assert_eq!(group.leader.as_ref(), Some(&member.member_id));
+        assert_eq!(
+            (member.group_instance_id.as_deref(), member.client_host.as_ref()),
+            (Some("inst"), "/127.0.0.1")
+        );
+        assert_eq!((member.session_timeout_ms, member.rebalance_timeout_ms), (45_000, 300_000));
+        assert!(durable.group("golden").is_none() && durable.group("simple").is_none());
+        assert_eq!(durable.offsets().len(), 4);
+        assert_eq!(durable.offsets().get("static", "t", 1).unwrap().offset, 1);
+        assert!(!durable.offsets().get("simple", "t", 0).unwrap().topic_id.is_zero());
+    }
+
+    #[test]
+    fn records_of_other_machines_survive() {
+        fn check(key: &'static [u8], expect: Result<usize, Error>) {
+            let mut durable = Durable::default();
+            let record = CoordinatorRecord { key: key.into(), value: Some(Bytes::from_static(b"?")) };
+            let replayed = durable.replay(&record).map(|()| durable.foreign_len());
+            assert_eq!(replayed, expect);
+            if replayed == Ok(1) {
+                assert_eq!(durable.records().collect::<Result<Vec<_>, _>>(), Ok(vec![record]));
+                durable.replay(&CoordinatorRecord { key: key.into(), value: None }).unwrap();
+                assert_eq!(durable, Durable::default());
+            }
+        }
+        check(b"\0\x03\0\x01g", Ok(1));
+        check(b"\x7f\xff", Ok(1));
+        check(b"\0", Err(Error::MissingType { length_bytes: 1 }));
+        check(b"\0\x02\0\x01g+", Err(Error::Trailing { record_type: 2, trailing_bytes: 1 }));
+        let too_long = protocol::wire::DecodeError::InvalidLength { length: 5, remaining: 1 };
+        check(b"\0\x02\0\x05g", Err(Error::Malformed { record_type: 2, source: too_long }));
+    }
+
+    #[test]
+    fn the_oldest_commits_are_read() {
+        let key = Bytes::from_static(b"\0\0\0\x01g\0\x01t\0\0\0\x02");
+        let value = Bytes::from_static(b"\0\0\0\0\0\0\0\0\0\x07\0\x01m\0\0\0\0\0\0\0\x09");
+        let mut durable = Durable::default();
+        durable.replay(&CoordinatorRecord { key, value: Some(value) }).unwrap();
+        let committed = durable.offsets().get("g", "t", 2).unwrap();
+        assert_eq!(
+            (committed.offset, committed.metadata.as_ref(), committed.commit_timestamp_ms),
+            (7, "m", 9)
+        );
+        assert_eq!((committed.leader_epoch, committed.expire_timestamp_ms), (None, None));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(group(&"g".repeat(40_000), None), Err(CommitError::TooLarge));
+    }
+
+    prop_compose! {
+        fn any_offset()(
+            offset in any::<i64>(),
+            epoch in any::<i32>(),
+            metadata in ".{0,9}",
+            commit_timestamp_ms in any::<i64>(),
+            expire_timestamp_ms in proptest::option::of(0..i64::MAX),
+            topic_id in any::<[u8; 16]>(),
+        ) -> CommittedOffset {
+            CommittedOffset {
+                offset,
+                // The version with an expiry has neither.
+                leader_epoch: Some(epoch).filter(|epoch| *epoch != -1 && expire_timestamp_ms.is_none()),
+                metadata: metadata.into(),
+                commit_timestamp_ms,
+                expire_timestamp_ms,
+                topic_id: if expire_timestamp_ms.is_some() { Uuid::ZERO } else { Uuid(topic_id) },
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_member()(
+            texts in ["[a-z]{0,5}", "[a-z]{0,5}", "[a-z]{0,5}"],
+            instance in proptest::option::of("[a-z]{0,5}"),
+            session_timeout_ms in 0..i32::MAX,
+            rebalance_timeout_ms in 0..i32::MAX,
+            subscription in any::<Vec<u8>>(),
+            assignment in any::<Vec<u8>>(),
+        ) -> MemberMetadata {
+            let [member_id, client_id, client_host] = texts.map(Arc::from);
+            MemberMetadata {
+                member_id,
+                group_instance_id: instance.map(Arc::from),
+                client_id,
+                client_host,
+                rebalance_timeout_ms,
+                session_timeout_ms,
+                subscription: subscription.into(),
+                assignment: assignment.into(),
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_group()(
+            protocol_type in proptest::option::of("[a-z]{1,5}"),
+            generation_id in any::<i32>(),
+            protocol_name in proptest::option::of("[a-z]{0,5}"),
+            leader in proptest::option::of("[a-z]{0,5}"),
+            state_timestamp_ms in proptest::option::of(0..i64::MAX),
+            members in proptest::collection::vec(any_member(), 0..4),
+        ) -> GroupMetadata {
+            GroupMetadata {
+                protocol_type: protocol_type.map(Arc::from),
+                generation_id,
+                protocol_name: protocol_name.map(Arc::from),
+                leader: leader.map(Arc::from),
+                state_timestamp_ms,
+                members,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn offsets_round_trip(
+            group_id in ".{0,9}", topic in ".{0,9}", partition in any::<i32>(),
+            committed in proptest::option::of(any_offset()),
+        ) {
+            let record = offset(&group_id, &topic, partition, committed.as_ref()).unwrap();
+            let expect = GroupRecord::Offset {
+                group_id: group_id.into(), topic: topic.into(), partition, committed,
+            };
+            prop_assert_eq!(GroupRecord::decode(&record), Ok(expect));
+        }
+
+        #[test]
+        fn groups_round_trip(group_id in ".{0,9}", metadata in proptest::option::of(any_group())) {
+            let record = group(&group_id, metadata.as_ref()).unwrap();
+            prop_assert_eq!(GroupRecord::decode(&record), Ok(GroupRecord::Group { group_id: group_id.into(), metadata }));
+        }
+
+        #[test]
+        fn garbage_is_refused_or_kept(key in any::<Vec<u8>>(), value in proptest::option::of(any::<Vec<u8>>())) {
+            let record = CoordinatorRecord { key: key.into(), value: value.map(Bytes::from) };
+            let mut durable = Durable::default();
+            if durable.replay(&record).is_ok() {
+                let records = durable.records().collect::<Result<Vec<_>, _>>().unwrap();
+                prop_assert_eq!(records.len(), usize::from(record.value.is_some()));
+            }
+        }
+    }
+}

@@ -185,15 +185,20 @@ impl Response {
             Self::Heartbeat(response) => response.error_code = code,
             Self::LeaveGroup(response) => response.error_code = code,
             Self::DescribeGroups(response) => {
-                response.groups.iter_mut().for_each(|group| group.error_code = code)
+                for group in &mut response.groups {
+                    group.error_code = code;
+                }
             }
             Self::ListGroups(response) => response.error_code = code,
             Self::DeleteGroups(response) => {
-                response.results.iter_mut().for_each(|result| result.error_code = code)
+                for result in &mut response.results {
+                    result.error_code = code;
+                }
             }
             Self::OffsetCommit(response) => {
-                let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
-                partitions.for_each(|partition| partition.error_code = code);
+                for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                    partition.error_code = code;
+                }
             }
             Self::OffsetFetch(response) => response.error_code = code,
             Self::OffsetDelete(response) => response.error_code = code,

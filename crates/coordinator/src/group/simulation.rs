@@ -1,7 +1,7 @@
 //! Random clients against one coordinator, in virtual time: they join, sync, heartbeat, commit, leave and crash; answers
 //! are lost, appends fail, commits stall, and the coordinator is replayed from its log at any moment. One seed is one run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::leave_group_request::MemberIdentity;
@@ -13,9 +13,10 @@ use protocol::messages::{
 };
 use protocol::wire::Str;
 use protocol::{ErrorCode, Uuid};
+use stdx::Random;
 
 use super::harness::{Shell, subscription};
-use super::{GroupConfig, GroupCoordinator, GroupState, JoinContext, Request, Response};
+use super::{GroupConfig, GroupCoordinator, GroupState, JoinContext, Request, Response, Soft};
 use crate::CommitError;
 use crate::runtime::{Machine as _, Reply, ReplyToken};
 
@@ -23,26 +24,6 @@ const GROUPS: [&str; 2] = ["g", "h"];
 const PARTITIONS: u8 = 6;
 /// The newest version of JoinGroup, with the peculiarities of all.
 const JOIN_VERSIONS: [i16; 3] = [2, 5, 9];
-
-/// A small generator of good quality (xorshift64*), so that a seed says all.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 11) % end
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
 
 /// A consumer as simple as they come.
 #[derive(Debug, Default)]
@@ -84,16 +65,16 @@ struct Simulation {
 
 impl Simulation {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random::from_seed(seed);
         let config = GroupConfig {
-            max_size: if random.one_in(4) { 3 } else { 100 },
-            initial_rebalance_delay_ms: [0, 500, 3_000][random.below(3) as usize],
+            max_size: if random.below(4) == 0 { 3 } else { 100 },
+            initial_rebalance_delay_ms: [0, 500, 3_000][random.below(3)],
             ..GroupConfig::default()
         };
         let clients = (0..2 + random.below(6)).map(|index| Client {
-            group: random.below(GROUPS.len() as u64) as usize,
-            instance: random.one_in(3).then(|| format!("instance-{index}")),
-            version: JOIN_VERSIONS[random.below(3) as usize],
+            group: random.below(GROUPS.len()),
+            instance: (random.below(3) == 0).then(|| format!("instance-{index}")),
+            version: JOIN_VERSIONS[random.below(3)],
             topics: "t",
             ..Client::default()
         });
@@ -125,17 +106,17 @@ impl Simulation {
     fn step(&mut self) {
         match self.random.below(100) {
             0..70 => {
-                let client = self.random.below(self.clients.len() as u64) as usize;
+                let client = self.random.below(self.clients.len());
                 self.act(client);
             }
             70..85 => {
-                let ms = [1, 50, 700, 3_000, 9_000][self.random.below(5) as usize];
+                let ms = [1, 50, 700, 3_000, 9_000][self.random.below(5)];
                 self.trace.push(format!("pass {ms}"));
                 self.shell.pass(ms);
             }
             85..90 => {
                 let errors = [CommitError::NotLeader, CommitError::NotEnoughReplicas, CommitError::Storage];
-                self.shell.append_error = Some(errors[self.random.below(3) as usize]);
+                self.shell.append_error = Some(errors[self.random.below(3)]);
             }
             90..95 => {
                 self.shell.commits = !self.shell.commits;
@@ -145,7 +126,7 @@ impl Simulation {
             }
             95..97 => self.fail_over(),
             _ => {
-                let client = self.random.below(self.clients.len() as u64) as usize;
+                let client = self.random.below(self.clients.len());
                 self.crash(client);
             }
         }
@@ -155,7 +136,7 @@ impl Simulation {
     /// The next thing that a client would do.
     fn act(&mut self, index: usize) {
         let client = &self.clients[index];
-        if client.asked.is_some() && !self.random.one_in(20) {
+        if client.asked.is_some() && self.random.below(20) != 0 {
             // It waits; now and then it gives up and asks anew.
             return;
         }
@@ -299,8 +280,8 @@ impl Simulation {
         self.trace.push("fail over".to_owned());
         self.shell.append_error = None;
         let uncommitted = self.shell.log_end() - self.shell.high_watermark;
-        let survives = self.random.below(uncommitted as u64 + 1);
-        self.shell.log.truncate(self.shell.high_watermark.0 as usize + survives as usize);
+        let survives = self.random.below(uncommitted as usize + 1);
+        self.shell.log.truncate(self.shell.high_watermark.0 as usize + survives);
         self.shell.reload();
     }
 
@@ -310,7 +291,7 @@ impl Simulation {
             self.trace.push(format!("c{asker} {token:?} {response:?}"));
             self.note(asker, &response, token);
             // Lost on the way, or given up on.
-            if self.clients[asker].asked != Some(token) || self.random.one_in(15) {
+            if self.clients[asker].asked != Some(token) || self.random.below(15) == 0 {
                 if self.clients[asker].asked == Some(token) {
                     self.clients[asker].asked = None;
                 }
@@ -444,10 +425,9 @@ impl Simulation {
         assert_eq!(self.unanswered, BTreeMap::new(), "nobody waits for ever");
         self.check_state();
         self.check_replay();
-        self.shell.reload();
-        self.check_state();
-        let live: BTreeSet<_> = self.shell.runtime.machine().soft.groups.keys().cloned().collect();
-        assert_eq!(live, BTreeSet::new(), "with everybody gone no group has a soft part");
+        let soft = &self.shell.runtime.machine().soft;
+        assert_eq!(soft, &Soft::default(), "with everybody gone no group has a soft part");
+        assert_eq!(self.shell.runtime.timers_len(), 1, "and no timer but that of expiry");
     }
 }
 

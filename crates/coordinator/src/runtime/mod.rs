@@ -74,6 +74,7 @@ pub struct Runtime<M: Machine> {
     /// One past the last replayed record.
     next_offset: Offset,
     high_watermark: Offset,
+    skipped: u64,
     concluded: u64,
 }
 
@@ -88,6 +89,7 @@ impl<M: Machine> Runtime<M> {
             held: HeldReplies::default(),
             next_offset: Offset::ZERO,
             high_watermark: Offset::ZERO,
+            skipped: 0,
             concluded: 0,
         }
     }
@@ -102,6 +104,11 @@ impl<M: Machine> Runtime<M> {
         self.phase == Phase::Active
     }
 
+    /// Timers that wait.
+    pub fn timers_len(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Replies that wait for commit.
     pub fn held_len(&self) -> usize {
         self.held.len()
@@ -114,6 +121,14 @@ impl<M: Machine> Runtime<M> {
         self.machine.replay(offset, record)?;
         self.next_offset = offset + 1;
         Ok(())
+    }
+
+    /// Passes over one record of the log while loading: one of a transaction, which says nothing without its marker.
+    /// There is no machine for those yet; they stay in the log, because it is not rewritten any more.
+    pub fn skip(&mut self, offset: Offset) {
+        assert!(offset >= self.next_offset, "replay goes forward: {offset} after {}", self.next_offset);
+        self.next_offset = offset + 1;
+        self.skipped += 1;
     }
 
     /// The log is replayed up to `log_end`, of which `high_watermark` is committed: serve.
@@ -239,6 +254,9 @@ impl<M: Machine> Runtime<M> {
         max_records: usize,
         mut append: impl FnMut(&[CoordinatorRecord]) -> Result<Offset, CommitError>,
     ) -> Result<Range<Offset>, CommitError> {
+        if self.skipped > 0 {
+            return Err(CommitError::Skipped(self.skipped));
+        }
         let mut records = self.machine.snapshot_records().peekable();
         let mut start = None;
         while records.peek().is_some() {

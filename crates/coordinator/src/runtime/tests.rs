@@ -193,6 +193,15 @@ fn the_log_is_not_replayed_backwards() {
 }
 
 #[test]
+fn what_was_skipped_is_not_rewritten_away() {
+    let mut runtime = Runtime::new(Sum::default(), RuntimeConfig::default());
+    runtime.load(Offset(0), &record(1)).unwrap();
+    runtime.skip(Offset(1));
+    runtime.loaded(Now::at_ms(0), Offset(2), Offset(2));
+    assert_eq!(runtime.rewrite(4, |_| panic!("nothing is appended")), Err(CommitError::Skipped(1)));
+}
+
+#[test]
 fn a_rewrite_says_everything_again() {
     let mut runtime = active();
     let mut log = Vec::new();
