@@ -205,9 +205,9 @@ impl Cluster {
     pub async fn metadata(&self, topics: Option<&[&str]>) -> Result<Metadata> {
         let connection = self.any().await?;
         let request = MetadataRequest {
-            topics: topics.map(|topics| {
-                let named = |name: &&str| MetadataRequestTopic { name: Some((*name).into()), ..Default::default() };
-                topics.iter().map(named).collect()
+            topics: topics.map(|names| {
+                let names = names.iter().map(|name| Some((*name).into()));
+                names.map(|name| MetadataRequestTopic { name, ..Default::default() }).collect()
             }),
             allow_auto_topic_creation: self.config().allow_auto_create_topics,
             ..Default::default()
