@@ -165,6 +165,11 @@ impl Consumer {
         }
     }
 
+    /// Changes `max_poll_records`, which must be at least 1, for the polls to come.
+    pub const fn set_max_poll_records(&mut self, max: usize) {
+        self.config.max_poll_records = if max == 0 { 1 } else { max };
+    }
+
     /// The next records, at most `max_poll_records`: at once if there are some, else as soon as there are, and none
     /// after `patience`. To call it again says that the records before are dealt with: auto-commit relies on it.
     pub async fn poll(&mut self, patience: Duration) -> Result<Vec<ConsumerRecord>> {
