@@ -513,7 +513,8 @@ mod tests {
 
     #[test]
     fn values_mean_what_they_say() {
-        let Ok(Tool::Produce(args)) = parse("millstream produce t --acks -1 --header a=b=c --compression zstd")
+        let Ok(Tool::Produce(args)) =
+            parse("millstream produce t --acks -1 --header a=b=c --compression zstd")
         else {
             panic!("produce")
         };
@@ -539,7 +540,9 @@ mod tests {
     #[test]
     fn server_takes_a_file_and_overrides() {
         let line = ["millstream", "server", "a.properties", "--override", "a=b", "--override", "c="];
-        let Ok(Args { command: Command::Server(args) }) = Args::try_parse_from(line) else { panic!("server") };
+        let Ok(Args { command: Command::Server(args) }) = Args::try_parse_from(line) else {
+            panic!("server")
+        };
         assert_eq!(args.file, Some("a.properties".into()));
         assert_eq!(args.overrides, [("a".to_owned(), "b".to_owned()), ("c".to_owned(), String::new())]);
     }

@@ -54,7 +54,9 @@ impl ClusterConfig {
 
 fn has_port(address: &str) -> bool {
     address.rsplit_once(':').is_some_and(|(host, port)| {
-        !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']'))
+        !port.is_empty()
+            && port.bytes().all(|b| b.is_ascii_digit())
+            && (!host.contains(':') || host.ends_with(']'))
     })
 }
 
@@ -114,7 +116,8 @@ impl Cluster {
         let mut config = self.inner.config.clone();
         edit(&mut config);
         let known = self.state();
-        let state = State { brokers: known.brokers.clone(), controller: known.controller, ..State::default() };
+        let state =
+            State { brokers: known.brokers.clone(), controller: known.controller, ..State::default() };
         Self { inner: Arc::new(Inner { config, state: Mutex::new(state) }) }
     }
 
@@ -158,7 +161,9 @@ impl Cluster {
                 self.metadata(Some(&[])).await?;
                 let address = self.state().brokers.get(&id).map(|b| b.address.clone());
                 address.ok_or_else(|| {
-                    Error::Invalid(format!("there is no broker {id}; describe the cluster to see its brokers").into())
+                    Error::Invalid(
+                        format!("there is no broker {id}; describe the cluster to see its brokers").into(),
+                    )
                 })?
             }
         };
@@ -169,7 +174,8 @@ impl Cluster {
     pub async fn any(&self) -> Result<Arc<Connection>> {
         let mut candidates: Vec<Arc<str>> = {
             let state = self.state();
-            let open = state.connections.keys().filter(|(_, p)| *p == Purpose::Control).map(|(a, _)| a.clone());
+            let open =
+                state.connections.keys().filter(|(_, p)| *p == Purpose::Control).map(|(a, _)| a.clone());
             open.chain(state.brokers.values().map(|b| b.address.clone())).collect()
         };
         candidates.extend(self.config().bootstrap.iter().map(|a| a.as_str().into()));
@@ -320,7 +326,13 @@ impl Cluster {
         let what = || format!("cannot find the coordinator of group '{group}'");
         let (code, message, id, host, port) = match response.coordinators.first() {
             Some(c) => (c.error_code, &c.error_message, c.node_id, &c.host, c.port),
-            None => (response.error_code, &response.error_message, response.node_id, &response.host, response.port),
+            None => (
+                response.error_code,
+                &response.error_message,
+                response.node_id,
+                &response.host,
+                response.port,
+            ),
         };
         Error::check(what(), answer.broker(), code, message.as_deref())?;
         let broker = Broker { id: BrokerId(id), address: address(host, port), rack: None };
@@ -336,7 +348,9 @@ impl Cluster {
     /// Drops what is known of a group's coordinator where an error says that it may be wrong.
     pub(crate) fn doubt_coordinator(&self, group: &str, error: &Error) {
         let code = error.code();
-        if code.is_none() || matches!(code, Some(ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable)) {
+        if code.is_none()
+            || matches!(code, Some(ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable))
+        {
             self.state().coordinators.remove(group);
         }
     }
@@ -358,7 +372,8 @@ mod tests {
 
     #[test]
     fn bootstrap_lists_are_forgiving() {
-        let check = |text: &str, expect: &[&str]| assert_eq!(ClusterConfig::new(text).bootstrap, expect, "{text}");
+        let check =
+            |text: &str, expect: &[&str]| assert_eq!(ClusterConfig::new(text).bootstrap, expect, "{text}");
         check("127.0.0.1:9092", &["127.0.0.1:9092"]);
         check("a:1, b ,c:3,", &["a:1", "b:9092", "c:3"]);
         check("[::1]:9093", &["[::1]:9093"]);

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
-use protocol::wire::{Message as _, Reader, Segment, Writer};
+use protocol::records::Segment;
+use protocol::wire::{Message as _, Reader, Writer};
 use protocol::{ApiKey, ErrorCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
@@ -129,7 +130,8 @@ impl<R: Request> Answer<R> {
     pub fn decode(&self) -> Result<R::Response<'_>> {
         let malformed = |source| Error::Decode { broker: self.broker.clone(), api: R::API, source };
         let mut reader = Reader::new(&self.frame);
-        ResponseHeader::decode(&mut reader, R::API.response_header_version(self.version)).map_err(malformed)?;
+        ResponseHeader::decode(&mut reader, R::API.response_header_version(self.version))
+            .map_err(malformed)?;
         R::Response::decode(&mut reader, self.version).map_err(malformed)
     }
 
@@ -321,7 +323,9 @@ async fn write_requests(
             Some(out.waiting)
         };
         for segment in &out.segments {
-            let Segment::Bytes(bytes) = segment else { return "a request may not hold file ranges".to_owned() };
+            let Segment::Bytes(bytes) = segment else {
+                return "a request may not hold file ranges".to_owned();
+            };
             if let Err(error) = socket.write_all(bytes).await {
                 return error.to_string();
             }

@@ -89,7 +89,9 @@ pub enum Error {
         theirs: Option<(i16, i16)>,
     },
     /// An answer that is not what the protocol says.
-    #[error("broker {broker} sent a malformed answer to {api}: {source}; is this a Kafka listener without TLS?")]
+    #[error(
+        "broker {broker} sent a malformed answer to {api}: {source}; is this a Kafka listener without TLS?"
+    )]
     Decode {
         /// `host:port`.
         broker: Arc<str>,
@@ -109,7 +111,9 @@ pub enum Error {
         source: EncodeError,
     },
     /// Records that cannot be read.
-    #[error("records of {partition} from broker {broker} at offset {offset} cannot be read: {reason}; seek past them or restore the partition")]
+    #[error(
+        "records of {partition} from broker {broker} at offset {offset} cannot be read: {reason}; seek past them or restore the partition"
+    )]
     CorruptRecords {
         /// The partition.
         partition: protocol::TopicPartition,
@@ -129,7 +133,9 @@ pub enum Error {
         reason: Arc<str>,
     },
     /// A record that no request has room for.
-    #[error("a record of {bytes} bytes is over the limit of {limit} bytes; raise max_request_bytes here and max.message.bytes on the topic")]
+    #[error(
+        "a record of {bytes} bytes is over the limit of {limit} bytes; raise max_request_bytes here and max.message.bytes on the topic"
+    )]
     RecordTooLarge {
         /// Its size.
         bytes: usize,
@@ -156,12 +162,22 @@ fn detail(message: &Option<Arc<str>>) -> String {
 
 impl Error {
     /// The broker's answer to `what`: an error unless `code` is 0.
-    pub(crate) fn check(what: impl Into<Arc<str>>, broker: &Arc<str>, code: i16, message: Option<&str>) -> Result<(), Self> {
+    pub(crate) fn check(
+        what: impl Into<Arc<str>>,
+        broker: &Arc<str>,
+        code: i16,
+        message: Option<&str>,
+    ) -> Result<(), Self> {
         let broker = broker.clone();
         match ErrorCode::from_code(code) {
             Some(ErrorCode::None) => Ok(()),
             // Kafka repeats its stock sentence for the code, or sends nothing; only words of its own help.
-            Some(code) => Err(Self::Refused { what: what.into(), broker, code, message: message.filter(|m| !m.is_empty()).map(Into::into) }),
+            Some(code) => Err(Self::Refused {
+                what: what.into(),
+                broker,
+                code,
+                message: message.filter(|m| !m.is_empty()).map(Into::into),
+            }),
             None => Err(Self::UnknownCode { what: what.into(), broker, code }),
         }
     }

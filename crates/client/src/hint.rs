@@ -6,9 +6,15 @@ use protocol::ErrorCode as C;
 pub(crate) fn hint(code: C) -> &'static str {
     match code {
         C::OffsetOutOfRange => "; seek to earliest or latest",
-        C::UnknownTopicOrPartition | C::UnknownTopicId => "; list the topics and check the name and the partition",
-        C::LeaderNotAvailable => "; the partition has no leader: check that the brokers of its replicas are up",
-        C::NotLeaderOrFollower | C::FencedLeaderEpoch | C::UnknownLeaderEpoch => "; leadership is moving: try again",
+        C::UnknownTopicOrPartition | C::UnknownTopicId => {
+            "; list the topics and check the name and the partition"
+        }
+        C::LeaderNotAvailable => {
+            "; the partition has no leader: check that the brokers of its replicas are up"
+        }
+        C::NotLeaderOrFollower | C::FencedLeaderEpoch | C::UnknownLeaderEpoch => {
+            "; leadership is moving: try again"
+        }
         C::RequestTimedOut => "; try again with a longer timeout",
         C::MessageTooLarge | C::RecordListTooLarge => "; send smaller records or raise max.message.bytes",
         C::CoordinatorLoadInProgress | C::CoordinatorNotAvailable | C::NotCoordinator => {
@@ -32,7 +38,9 @@ pub(crate) fn hint(code: C) -> &'static str {
             "; the group has members or is rebalancing: stop them, or try again"
         }
         C::FencedInstanceId => "; another member uses the same group instance id",
-        C::InvalidSessionTimeout => "; see group.min.session.timeout.ms and group.max.session.timeout.ms of the broker",
+        C::InvalidSessionTimeout => {
+            "; see group.min.session.timeout.ms and group.max.session.timeout.ms of the broker"
+        }
         C::InconsistentGroupProtocol => "; the group's members use other assignors or another protocol",
         C::UnsupportedVersion => "; the broker is too old for this",
         C::InvalidRequiredAcks => "; use 0, 1 or all",

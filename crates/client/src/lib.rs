@@ -27,8 +27,8 @@ mod versions;
 
 pub use admin::{
     Admin, BrokerInfo, ClusterInfo, ConfigEntry, ConfigOp, ConfigResource, ConfigSource, ConfigSynonym,
-    CreatedTopic, DescribedGroup, GroupListing, GroupMember, GroupOffset, ListedOffset, LogDir, LogDirReplica,
-    NewTopic, OffsetSpec, ResourceType,
+    CreatedTopic, DescribedGroup, GroupListing, GroupMember, GroupOffset, ListedOffset, LogDir,
+    LogDirReplica, NewTopic, OffsetSpec, ResourceType,
 };
 pub use cluster::{Cluster, ClusterConfig, Purpose};
 pub use connection::{Answer, CallOptions, Connection, ConnectionConfig};

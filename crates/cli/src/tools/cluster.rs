@@ -26,9 +26,7 @@ async fn describe(admin: &Admin, output: &Output) -> Result<()> {
         [b.id.to_string(), b.address.clone(), b.rack.clone().unwrap_or_default(), fenced.to_owned()]
     });
     let json = || {
-        let broker = |b: &client::BrokerInfo| {
-            json!({ "id": b.id.get(), "address": b.address, "rack": b.rack, "fenced": b.is_fenced })
-        };
+        let broker = |b: &client::BrokerInfo| json!({ "id": b.id.get(), "address": b.address, "rack": b.rack, "fenced": b.is_fenced });
         json!({
             "cluster_id": info.cluster_id, "controller": info.controller.map(|c| c.get()),
             "brokers": info.brokers.iter().map(broker).collect::<Vec<_>>(),

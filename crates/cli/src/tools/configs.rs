@@ -29,7 +29,8 @@ pub(super) async fn run(args: ConfigsArgs) -> Result<()> {
             let resource = resource(&target);
             let changes: Vec<_> = keys.into_iter().map(|key| (key, ConfigOp::Delete)).collect();
             admin.alter_configs(&resource, &changes, false).await?;
-            Ok(output.say(&format!("set {} properties of {resource} back to their defaults", changes.len()))?)
+            Ok(output
+                .say(&format!("set {} properties of {resource} back to their defaults", changes.len()))?)
         }
     }
 }
@@ -52,9 +53,7 @@ fn print(output: &Output, entries: &[ConfigEntry]) -> Result<()> {
         [e.name.clone(), value.unwrap_or_default(), e.source.name().to_owned(), read_only.to_owned()]
     });
     let json = || {
-        let synonym = |s: &client::ConfigSynonym| {
-            json!({ "name": s.name, "value": s.value, "source": s.source.name() })
-        };
+        let synonym = |s: &client::ConfigSynonym| json!({ "name": s.name, "value": s.value, "source": s.source.name() });
         let entry = |e: &ConfigEntry| {
             json!({
                 "name": e.name, "value": e.value, "source": e.source.name(), "read_only": e.read_only,

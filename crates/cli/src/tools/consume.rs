@@ -68,9 +68,15 @@ fn consumer(cluster: &Cluster, args: &ConsumeArgs, isolation: Isolation) -> Resu
 }
 
 fn chosen(args: &ConsumeArgs, mut all: Vec<TopicPartition>) -> Result<Vec<TopicPartition>> {
-    let missing: Vec<_> = args.partitions.iter().filter(|p| !all.iter().any(|a| a.partition == **p)).collect();
+    let missing: Vec<_> =
+        args.partitions.iter().filter(|p| !all.iter().any(|a| a.partition == **p)).collect();
     if !missing.is_empty() {
-        let text = format!("topic '{}' has {} partitions, not {}; count from 0", args.topic, all.len(), list(missing));
+        let text = format!(
+            "topic '{}' has {} partitions, not {}; count from 0",
+            args.topic,
+            all.len(),
+            list(missing)
+        );
         return Err(client::Error::Invalid(text.into()).into());
     }
     all.retain(|p| args.partitions.is_empty() || args.partitions.contains(&p.partition));

@@ -32,7 +32,9 @@ pub(super) async fn run(args: GroupsArgs) -> Result<()> {
                 // A topic that is deleted may still have offsets.
                 let of_topic = committed.keys().filter(|p| *p.topic == *topic.topic);
                 match &topic.partitions {
-                    Some(some) => partitions.extend(some.iter().map(|p| TopicPartition::new(&*topic.topic, *p))),
+                    Some(some) => {
+                        partitions.extend(some.iter().map(|p| TopicPartition::new(&*topic.topic, *p)))
+                    }
                     None => partitions.extend(of_topic.cloned()),
                 }
             }
@@ -136,7 +138,8 @@ fn print(output: &Output, group: &DescribedGroup, progress: &[Progress]) -> Resu
         .iter()
         .map(|p| {
             let member = p.member.and_then(|m| group.members.get(m));
-            let text = |f: fn(&client::GroupMember) -> &str| member.map_or_else(String::new, |m| f(m).to_owned());
+            let text =
+                |f: fn(&client::GroupMember) -> &str| member.map_or_else(String::new, |m| f(m).to_owned());
             [
                 p.partition.topic.to_string(),
                 p.partition.partition.to_string(),
@@ -207,7 +210,10 @@ async fn reset(admin: &Admin, output: &Output, args: &ResetOffsets) -> Result<()
         let now = committed.get(p).copied();
         let target = target(args, now, first, end, at_time.get(p).copied());
         let target = target.ok_or_else(|| {
-            ToolError::Usage(format!("group '{}' has no committed offset in {p} to shift by; use --to-offset", args.group))
+            ToolError::Usage(format!(
+                "group '{}' has no committed offset in {p} to shift by; use --to-offset",
+                args.group
+            ))
         })?;
         plan.insert(p.clone(), target);
     }
@@ -264,7 +270,8 @@ async fn chosen(admin: &Admin, topics: &[TopicPartitions]) -> Result<Vec<TopicPa
             None => partitions.extend(all),
             Some(some) => {
                 if let Some(missing) = some.iter().find(|p| !all.iter().any(|a| a.partition == **p)) {
-                    let text = format!("topic '{}' has no partition {missing}; it has {}", topic.topic, all.len());
+                    let text =
+                        format!("topic '{}' has no partition {missing}; it has {}", topic.topic, all.len());
                     return Err(client::Error::Invalid(text.into()).into());
                 }
                 partitions.extend(some.iter().map(|p| TopicPartition::new(&*topic.topic, *p)));

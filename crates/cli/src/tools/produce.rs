@@ -153,7 +153,10 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
             line.pop();
         }
     } else if read as u64 > MAX_LINE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a line of more than {MAX_LINE_BYTES} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a line of more than {MAX_LINE_BYTES} bytes"),
+        ));
     }
     Ok(Some(line))
 }

@@ -19,10 +19,22 @@ pub(super) async fn run(args: TopicsArgs) -> Result<()> {
             topics.retain(|t| !(exclude_internal && t.is_internal));
             print_list(&output, &topics)
         }
-        TopicsCommand::Create { topics, partitions, replication_factor, configs, if_not_exists, validate_only } => {
+        TopicsCommand::Create {
+            topics,
+            partitions,
+            replication_factor,
+            configs,
+            if_not_exists,
+            validate_only,
+        } => {
             let configs: BTreeMap<_, _> = configs.into_iter().collect();
-            let topic =
-                |name| NewTopic { name, partitions, replication_factor, configs: configs.clone(), ..Default::default() };
+            let topic = |name| NewTopic {
+                name,
+                partitions,
+                replication_factor,
+                configs: configs.clone(),
+                ..Default::default()
+            };
             let topics: Vec<_> = topics.into_iter().map(topic).collect();
             create(&admin, &output, &topics, if_not_exists, validate_only).await
         }
@@ -174,7 +186,12 @@ async fn offsets(admin: &Admin, output: &Output, topic: &str, Time(spec): Time) 
         match result {
             Ok(found) => {
                 let number = |n: i64| if n < 0 { String::new() } else { n.to_string() };
-                rows.push([p.topic.to_string(), p.partition.to_string(), number(found.offset), number(found.timestamp)]);
+                rows.push([
+                    p.topic.to_string(),
+                    p.partition.to_string(),
+                    number(found.offset),
+                    number(found.timestamp),
+                ]);
                 json.push(json!({
                     "topic": &*p.topic, "partition": p.partition, "offset": found.offset,
                     "timestamp": (found.timestamp >= 0).then_some(found.timestamp),
@@ -197,7 +214,11 @@ async fn delete_records(
     let mut all = partitions_of(admin, topic).await?;
     let missing: Vec<_> = partitions.iter().filter(|p| !all.iter().any(|a| a.partition == **p)).collect();
     if !missing.is_empty() {
-        complain(&format!("topic '{topic}' has {} partitions, not {}; count from 0", all.len(), list(missing)));
+        complain(&format!(
+            "topic '{topic}' has {} partitions, not {}; count from 0",
+            all.len(),
+            list(missing)
+        ));
         return Err(ToolError::Reported(1));
     }
     all.retain(|p| partitions.is_empty() || partitions.contains(&p.partition));

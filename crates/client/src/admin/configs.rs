@@ -1,9 +1,9 @@
 //! Properties of topics, brokers and groups.
 
+use protocol::BrokerId;
 use protocol::messages::describe_configs_request::DescribeConfigsResource;
 use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
-use protocol::BrokerId;
 
 use super::Admin;
 use crate::cluster::Purpose;
@@ -217,7 +217,9 @@ impl Admin {
         match resource.kind {
             ResourceType::Broker | ResourceType::BrokerLogger if !resource.name.is_empty() => {
                 let id = resource.name.parse().map_err(|_| {
-                    Error::Invalid(format!("'{}' is not a broker id: expected a number", resource.name).into())
+                    Error::Invalid(
+                        format!("'{}' is not a broker id: expected a number", resource.name).into(),
+                    )
                 })?;
                 self.cluster.broker(BrokerId(id), Purpose::Control).await
             }
@@ -236,7 +238,9 @@ fn alterable((name, op): &(String, ConfigOp)) -> AlterableConfig<'_> {
     AlterableConfig { name: name.as_str().into(), config_operation, value, ..Default::default() }
 }
 
-fn entry(c: &protocol::messages::describe_configs_response::DescribeConfigsResourceResult<'_>) -> ConfigEntry {
+fn entry(
+    c: &protocol::messages::describe_configs_response::DescribeConfigsResourceResult<'_>,
+) -> ConfigEntry {
     let text = |t: &Option<protocol::wire::Str<'_>>| t.as_deref().map(str::to_owned);
     ConfigEntry {
         name: c.name.to_string(),

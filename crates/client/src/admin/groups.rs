@@ -215,7 +215,9 @@ impl Admin {
         let response = answer.decode()?;
         let what = || format!("cannot describe group '{group}'");
         let missing = || Error::check(what(), answer.broker(), ErrorCode::GroupIdNotFound.code(), None);
-        let Some(g) = response.groups.first() else { return Err(missing().err().unwrap_or(Error::Closed("group"))) };
+        let Some(g) = response.groups.first() else {
+            return Err(missing().err().unwrap_or(Error::Closed("group")));
+        };
         Error::check(what(), answer.broker(), g.error_code, g.error_message.as_deref())?;
         // Before version 6 a group that does not exist was described as dead (KIP-1043).
         if g.group_state == "Dead" {
@@ -231,7 +233,11 @@ impl Admin {
                 client_id: m.client_id.to_string(),
                 host: m.client_host.trim_start_matches('/').to_owned(),
                 // Only consumers' bytes are known, and they are the members', not the broker's.
-                assignment: if consumers { decode_assignment(&m.member_assignment).unwrap_or_default() } else { vec![] },
+                assignment: if consumers {
+                    decode_assignment(&m.member_assignment).unwrap_or_default()
+                } else {
+                    vec![]
+                },
             })
             .collect();
         members.sort_by(|a, b| a.member_id.cmp(&b.member_id));
@@ -340,11 +346,8 @@ impl Admin {
         group: &str,
         offsets: &BTreeMap<TopicPartition, i64>,
     ) -> Result<Vec<(TopicPartition, Result<()>)>> {
-        let to_commit = |offset: &i64| ToCommit {
-            offset: *offset,
-            epoch: LeaderEpoch::UNKNOWN,
-            metadata: String::new(),
-        };
+        let to_commit =
+            |offset: &i64| ToCommit { offset: *offset, epoch: LeaderEpoch::UNKNOWN, metadata: String::new() };
         let offsets = offsets.iter().map(|(p, offset)| (p.clone(), to_commit(offset))).collect();
         let mut retry = self.cluster.retry(format!("cannot reset the offsets of group '{group}'"));
         loop {

@@ -98,8 +98,11 @@ async fn list_at(
     let connection = cluster.broker(leader, Purpose::Control).await?;
     let mut topics: Vec<ListOffsetsTopic<'_>> = Vec::new();
     for (p, timestamp) in partitions {
-        let data =
-            ListOffsetsPartition { partition_index: p.partition, timestamp: *timestamp, ..Default::default() };
+        let data = ListOffsetsPartition {
+            partition_index: p.partition,
+            timestamp: *timestamp,
+            ..Default::default()
+        };
         match topics.last_mut().filter(|t| *t.name == *p.topic) {
             Some(topic) => topic.partitions.push(data),
             None => topics.push(ListOffsetsTopic {
@@ -123,7 +126,8 @@ async fn list_at(
         let data = topic.and_then(|t| t.partitions.iter().find(|d| d.partition_index == p.partition));
         let code = data.map_or(ErrorCode::UnknownServerError.code(), |d| d.error_code);
         Error::check(format!("cannot list the offsets of {p}"), answer.broker(), code, None)?;
-        let (offset, timestamp, epoch) = data.map_or((-1, -1, -1), |d| (d.offset, d.timestamp, d.leader_epoch));
+        let (offset, timestamp, epoch) =
+            data.map_or((-1, -1, -1), |d| (d.offset, d.timestamp, d.leader_epoch));
         Ok(ListedOffset { offset, timestamp, leader_epoch: LeaderEpoch(epoch) })
     };
     Ok(partitions.iter().map(|(p, _)| (p.clone(), of(p))).collect())
@@ -178,7 +182,9 @@ impl Admin {
             for (leader, partitions) in by_leader(&self.cluster, &left, &mut results).await {
                 match self.delete_records_at(leader, &partitions).await {
                     Ok(deleted) => results.extend(deleted),
-                    Err(error) => results.extend(partitions.into_iter().map(|(p, _)| (p, Err(error.clone())))),
+                    Err(error) => {
+                        results.extend(partitions.into_iter().map(|(p, _)| (p, Err(error.clone()))))
+                    }
                 }
             }
             let mut again = None;
@@ -208,8 +214,11 @@ impl Admin {
     ) -> Result<Found<i64>> {
         let mut topics: Vec<DeleteRecordsTopic<'_>> = Vec::new();
         for (p, offset) in partitions {
-            let data =
-                DeleteRecordsPartition { partition_index: p.partition, offset: *offset, ..Default::default() };
+            let data = DeleteRecordsPartition {
+                partition_index: p.partition,
+                offset: *offset,
+                ..Default::default()
+            };
             match topics.last_mut().filter(|t| *t.name == *p.topic) {
                 Some(topic) => topic.partitions.push(data),
                 None => topics.push(DeleteRecordsTopic {

@@ -73,7 +73,9 @@ impl Admin {
         let newer = self.cluster.any().await?.version(ApiKey::DeleteTopics, i16::MAX)? >= 6;
         let by_name = names.iter().filter(|_| newer);
         let request = DeleteTopicsRequest {
-            topics: by_name.map(|n| DeleteTopicState { name: Some((*n).into()), ..Default::default() }).collect(),
+            topics: by_name
+                .map(|n| DeleteTopicState { name: Some((*n).into()), ..Default::default() })
+                .collect(),
             topic_names: names.iter().map(|n| (*n).into()).collect(),
             timeout_ms: self.timeout_ms(),
             ..Default::default()

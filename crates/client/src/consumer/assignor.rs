@@ -82,7 +82,11 @@ fn range(ordered: &[&Member], topics: &BTreeMap<String, i32>, mut give: impl FnM
     }
 }
 
-fn round_robin(ordered: &[&Member], topics: &BTreeMap<String, i32>, mut give: impl FnMut(&Member, &str, i32)) {
+fn round_robin(
+    ordered: &[&Member],
+    topics: &BTreeMap<String, i32>,
+    mut give: impl FnMut(&Member, &str, i32),
+) {
     let mut turn = 0;
     for (topic, &count) in topics {
         if !ordered.iter().any(|m| subscribes(m, topic)) {

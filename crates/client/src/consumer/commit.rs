@@ -132,7 +132,8 @@ impl Consumer {
     }
 
     pub(super) async fn auto_commit(&mut self) {
-        let due = self.config.auto_commit && self.config.group_id.is_some() && self.commit_at <= Instant::now();
+        let due =
+            self.config.auto_commit && self.config.group_id.is_some() && self.commit_at <= Instant::now();
         if due && !self.reading.is_empty() {
             self.commit_at = Instant::now() + self.config.auto_commit_interval;
             self.commit_quietly().await;

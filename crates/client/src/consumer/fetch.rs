@@ -167,7 +167,12 @@ async fn find(cluster: &Cluster, partition: &TopicPartition) -> Result<(BrokerId
     Ok((leader, epoch, cluster.topic(&partition.topic).await?.id))
 }
 
-async fn fetch(cluster: Cluster, config: ConsumerConfig, leader: BrokerId, wanted: Vec<Wanted>) -> FetchOutcome {
+async fn fetch(
+    cluster: Cluster,
+    config: ConsumerConfig,
+    leader: BrokerId,
+    wanted: Vec<Wanted>,
+) -> FetchOutcome {
     let partitions = match exchange(&cluster, &config, leader, &wanted).await {
         Ok(found) => wanted.into_iter().zip(found).collect(),
         Err(error) => wanted.into_iter().map(|w| (w, Err(error.clone()))).collect(),
@@ -206,7 +211,8 @@ async fn exchange(
             .responses
             .iter()
             .find(|t| if by_id { t.topic_id == w.topic_id } else { *t.topic == *w.partition.topic });
-        let data = topic.and_then(|t| t.partitions.iter().find(|p| p.partition_index == w.partition.partition));
+        let data =
+            topic.and_then(|t| t.partitions.iter().find(|p| p.partition_index == w.partition.partition));
         // A leader leaves out what does not fit into the answer any more.
         let Some(data) = data else { return Ok(nothing(answer.broker())) };
         Error::check(what(), answer.broker(), data.error_code, None)?;
@@ -220,7 +226,7 @@ fn nothing(broker: &Arc<str>) -> Found {
 }
 
 fn found(broker: &Arc<str>, data: &PartitionData<'_>, share: impl Fn(&[u8]) -> Bytes) -> Found {
-    let records = data.records.as_ref().and_then(|r| r.in_memory()).filter(|r| !r.is_empty());
+    let records = data.records.as_ref().and_then(|r| r.as_bytes()).filter(|r| !r.is_empty());
     let aborted = data.aborted_transactions.iter().flatten();
     Found {
         records: records.map_or_else(Bytes::new, share),

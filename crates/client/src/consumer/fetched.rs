@@ -86,12 +86,13 @@ impl Fetched {
             if room == 0 {
                 return Ok(false);
             }
-            let more = self.next_batch(partition, position.offset).map_err(|error| Error::CorruptRecords {
-                partition: partition.clone(),
-                broker: self.broker.clone(),
-                offset: position.offset,
-                reason: error.to_string().into(),
-            })?;
+            let more =
+                self.next_batch(partition, position.offset).map_err(|error| Error::CorruptRecords {
+                    partition: partition.clone(),
+                    broker: self.broker.clone(),
+                    offset: position.offset,
+                    reason: error.to_string().into(),
+                })?;
             if !more {
                 return Ok(true);
             }

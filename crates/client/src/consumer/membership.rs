@@ -23,8 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::assignor::{Assignor, Member};
 use super::ConsumerConfig;
+use super::assignor::{Assignor, Member};
 use crate::cluster::Purpose;
 use crate::connection::CallOptions;
 use crate::{Cluster, Error, Request, Result, random};
@@ -159,7 +159,8 @@ impl Task {
             match self.join().await {
                 Ok(partitions) => {
                     attempts = 0;
-                    let identity = Identity { member_id: self.member_id.clone(), generation: self.generation };
+                    let identity =
+                        Identity { member_id: self.member_id.clone(), generation: self.generation };
                     if self.out.send(Event::Assigned { identity, partitions }).await.is_err() {
                         return Ok(());
                     }
@@ -193,11 +194,7 @@ impl Task {
         }
     }
 
-    async fn call<R: Request>(
-        &self,
-        request: &R,
-        timeout: Option<Duration>,
-    ) -> Result<crate::Answer<R>> {
+    async fn call<R: Request>(&self, request: &R, timeout: Option<Duration>) -> Result<crate::Answer<R>> {
         let connection = self.cluster.coordinator(&self.group, Purpose::Group).await?;
         connection.call_with(request, CallOptions { timeout, ..Default::default() }).await
     }
@@ -229,7 +226,12 @@ impl Task {
             // KIP-394: known from now on, so that what comes of the next attempt has an owner.
             self.member_id = (&*response.member_id).into();
         }
-        Error::check(format!("cannot join group '{}'", self.group), answer.broker(), response.error_code, None)?;
+        Error::check(
+            format!("cannot join group '{}'", self.group),
+            answer.broker(),
+            response.error_code,
+            None,
+        )?;
         self.member_id = (&*response.member_id).into();
         self.generation = response.generation_id;
         let leads = response.leader == response.member_id && !response.skip_assignment;
@@ -260,7 +262,12 @@ impl Task {
             ..Default::default()
         };
         // The leader may take its time, and the others wait for it.
-        let patience = self.cluster.config().connection.request_timeout.max(self.config.max_poll_interval + NETWORK_MARGIN);
+        let patience = self
+            .cluster
+            .config()
+            .connection
+            .request_timeout
+            .max(self.config.max_poll_interval + NETWORK_MARGIN);
         let answer = self.call(&request, Some(patience)).await?;
         let response = answer.decode()?;
         let what = || format!("cannot sync with group '{}'", self.group);
@@ -275,8 +282,9 @@ impl Task {
     /// The leader's work: shares the partitions of all topics that anyone subscribes to.
     async fn assign(&self, joined: &JoinGroupResponse<'_>) -> Result<Vec<(String, Vec<u8>)>> {
         let name = joined.protocol_name.as_deref().unwrap_or_default();
-        let assignor = Assignor::from_name(name)
-            .ok_or_else(|| Error::Invalid(format!("group '{}' chose the assignor '{name}'", self.group).into()))?;
+        let assignor = Assignor::from_name(name).ok_or_else(|| {
+            Error::Invalid(format!("group '{}' chose the assignor '{name}'", self.group).into())
+        })?;
         let mut members = Vec::new();
         for member in &joined.members {
             let topics = decode_subscription(&member.metadata).map_err(|source| Error::Decode {
@@ -290,14 +298,17 @@ impl Task {
                 topics,
             });
         }
-        let mut topics: Vec<&str> = members.iter().flat_map(|m| m.topics.iter().map(String::as_str)).collect();
+        let mut topics: Vec<&str> =
+            members.iter().flat_map(|m| m.topics.iter().map(String::as_str)).collect();
         topics.sort_unstable();
         topics.dedup();
         let counts = self.partition_counts(&topics).await?;
         let shares = assignor.assign(&members, &counts);
         shares
             .into_iter()
-            .map(|(id, partitions)| Ok((id, encode_assignment(&partitions).map_err(|s| self.cannot_write(s))?)))
+            .map(|(id, partitions)| {
+                Ok((id, encode_assignment(&partitions).map_err(|s| self.cannot_write(s))?))
+            })
             .collect()
     }
 

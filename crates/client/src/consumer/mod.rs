@@ -26,8 +26,8 @@ use crate::{Cluster, Error, Header, Result};
 pub use config::{ConsumerConfig, Isolation, OffsetReset, StartAt};
 use fetch::FetchOutcome;
 use fetched::Fetched;
-use membership::{Event, Identity, Membership};
 pub(crate) use membership::decode_assignment;
+use membership::{Event, Identity, Membership};
 
 /// A record that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,9 @@ impl Consumer {
     /// Reads exactly these partitions from now on. With a group id, offsets are committed for it without joining it.
     pub fn assign(&mut self, partitions: impl IntoIterator<Item = (TopicPartition, StartAt)>) -> Result<()> {
         if self.membership.is_some() {
-            return Err(Error::Invalid("a consumer that has subscribed cannot be assigned partitions".into()));
+            return Err(Error::Invalid(
+                "a consumer that has subscribed cannot be assigned partitions".into(),
+            ));
         }
         self.reading = partitions.into_iter().map(|(p, start)| (p, Reading::new(start))).collect();
         if self.config.group_id.is_none() && self.reading.values().any(|r| r.start == StartAt::Committed) {
@@ -210,7 +212,8 @@ impl Consumer {
             Event::Assigned { identity, partitions } => {
                 tracing::debug!(generation = identity.generation, ?partitions, "assigned");
                 self.identity = Some(identity);
-                self.reading = partitions.into_iter().map(|p| (p, Reading::new(StartAt::Committed))).collect();
+                self.reading =
+                    partitions.into_iter().map(|p| (p, Reading::new(StartAt::Committed))).collect();
                 self.commit_at = Instant::now() + self.config.auto_commit_interval;
                 Ok(())
             }
@@ -244,7 +247,9 @@ impl Consumer {
     fn drain(&mut self) -> Result<Vec<ConsumerRecord>> {
         let mut records = Vec::new();
         for (partition, reading) in &mut self.reading {
-            let (Some(fetched), Some(position)) = (&mut reading.fetched, &mut reading.position) else { continue };
+            let (Some(fetched), Some(position)) = (&mut reading.fetched, &mut reading.position) else {
+                continue;
+            };
             let room = self.config.max_poll_records.saturating_sub(records.len());
             match fetched.take(partition, position, room, &mut records) {
                 Ok(true) => reading.fetched = None,

@@ -27,7 +27,8 @@ impl Consumer {
         let committed: Vec<_> =
             due.iter().filter(|(_, s)| *s == StartAt::Committed).map(|(p, _)| p.clone()).collect();
         let mut asked = BTreeMap::new();
-        let committed = if committed.is_empty() { Ok(BTreeMap::new()) } else { self.committed(&committed).await };
+        let committed =
+            if committed.is_empty() { Ok(BTreeMap::new()) } else { self.committed(&committed).await };
         for (partition, start) in due {
             let timestamp = match start {
                 StartAt::Offset(offset) => {

@@ -295,11 +295,6 @@ impl Accumulator {
         }
         next
     }
-
-    #[cfg(test)]
-    fn head_stamp(&self, partition: &TopicPartition) -> Option<Stamp> {
-        self.lock().queues.get(partition)?.batches.front()?.stamp
-    }
 }
 
 impl State {
@@ -313,4 +308,3 @@ impl State {
         batch.failed(error);
     }
 }
-

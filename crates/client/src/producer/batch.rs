@@ -18,7 +18,8 @@ const HEADER_OVERHEAD_BYTES: usize = 2 * 5;
 /// The most that a batch with only this record takes, not packed.
 pub(super) fn size_bound(record: &ProducerRecord) -> usize {
     let len = |field: &Option<Bytes>| field.as_ref().map_or(0, Bytes::len);
-    let headers = record.headers.iter().map(|h| h.key.len() + len(&h.value) + HEADER_OVERHEAD_BYTES).sum::<usize>();
+    let headers =
+        record.headers.iter().map(|h| h.key.len() + len(&h.value) + HEADER_OVERHEAD_BYTES).sum::<usize>();
     BATCH_OVERHEAD_BYTES + RECORD_OVERHEAD_BYTES + len(&record.key) + len(&record.value) + headers
 }
 
@@ -134,7 +135,12 @@ impl Batch {
     }
 
     /// The records are at `base_offset` and on.
-    pub(super) fn delivered(self, partition: &TopicPartition, base_offset: Option<i64>, append_time: Option<i64>) {
+    pub(super) fn delivered(
+        self,
+        partition: &TopicPartition,
+        base_offset: Option<i64>,
+        append_time: Option<i64>,
+    ) {
         for (record, index) in self.records.into_iter().zip(0..) {
             let metadata = RecordMetadata {
                 partition: partition.clone(),

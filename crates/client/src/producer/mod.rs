@@ -155,7 +155,9 @@ impl Producer {
     /// A producer with connections of its own. Must be called within a tokio runtime.
     pub fn new(cluster: &Cluster, config: ProducerConfig) -> Result<Self> {
         if config.buffer_bytes < config.max_request_bytes || config.buffer_bytes > u32::MAX as usize {
-            return Err(Error::Invalid("buffer_bytes must hold at least max_request_bytes, and at most 4 GiB".into()));
+            return Err(Error::Invalid(
+                "buffer_bytes must hold at least max_request_bytes, and at most 4 GiB".into(),
+            ));
         }
         let cluster = cluster.fork(|c| c.allow_auto_create_topics = config.allow_auto_create_topics);
         let shared = Arc::new(Shared {
@@ -190,8 +192,11 @@ impl Producer {
         {
             let count = topic.partitions.len();
             return Err(Error::Invalid(
-                format!("topic '{}' has {count} partitions, so there is no partition {partition}; count from 0", topic.name)
-                    .into(),
+                format!(
+                    "topic '{}' has {count} partitions, so there is no partition {partition}; count from 0",
+                    topic.name
+                )
+                .into(),
             ));
         }
         let pending = PendingRecord {

@@ -84,7 +84,13 @@ async fn dispatch(
     in_flight: &mut JoinSet<Outcome>,
 ) {
     let put_off = |partition: &TopicPartition, error| {
-        shared.accumulator.put_off(partition, error, Instant::now(), shared.cluster.backoff(), random::bits());
+        shared.accumulator.put_off(
+            partition,
+            error,
+            Instant::now(),
+            shared.cluster.backoff(),
+            random::bits(),
+        );
     };
     if idempotent && shared.accumulator.needs_identity() {
         match init_producer_id(&shared.cluster).await {
@@ -173,20 +179,27 @@ async fn exchange(shared: &Shared, leader: BrokerId, parts: &[Part]) -> Result<O
     let response = answer.decode()?;
     let by_id = answer.version() > BY_NAME;
     let outcome = parts.iter().map(|part| {
-        let topic = response.responses.iter().find(|t| {
-            if by_id { t.topic_id == part.topic_id } else { *t.name == *part.partition.topic }
-        });
-        let found = topic
-            .and_then(|t| t.partition_responses.iter().find(|p| p.index == part.partition.partition));
+        let topic = response
+            .responses
+            .iter()
+            .find(|t| if by_id { t.topic_id == part.topic_id } else { *t.name == *part.partition.topic });
+        let found =
+            topic.and_then(|t| t.partition_responses.iter().find(|p| p.index == part.partition.partition));
         let what = || format!("cannot deliver to {}", part.partition);
         let Some(found) = found else {
             let missing = ErrorCode::UnknownServerError.code();
-            let check = Error::check(what(), answer.broker(), missing, Some("the answer lacks the partition"));
-            return (part.partition.clone(), check.map(|()| Appended { base_offset: None, append_time: None }));
+            let check =
+                Error::check(what(), answer.broker(), missing, Some("the answer lacks the partition"));
+            return (
+                part.partition.clone(),
+                check.map(|()| Appended { base_offset: None, append_time: None }),
+            );
         };
         // The broker's words about a single record say more than those about the batch.
         let blamed = found.record_errors.first();
-        let blamed = blamed.and_then(|e| Some(format!("record {} of the batch: {}", e.batch_index, e.batch_index_error_message.as_ref()?)));
+        let blamed = blamed.and_then(|e| {
+            Some(format!("record {} of the batch: {}", e.batch_index, e.batch_index_error_message.as_ref()?))
+        });
         let message = blamed.as_deref().or(found.error_message.as_deref());
         let result = Error::check(what(), answer.broker(), found.error_code, message).map(|()| Appended {
             base_offset: (found.base_offset >= 0).then_some(found.base_offset),
