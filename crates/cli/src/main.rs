@@ -1,2 +1,18 @@
-//! The one binary of millstream.
-fn main() {}
+//! The one binary of millstream: the server and its tools.
+
+mod args;
+mod server;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    match Args::parse().command {
+        Command::Server(args) => server::run(args),
+        Command::Tool(tool) => tools::run(tool),
+    }
+}
