@@ -1,7 +1,20 @@
-# Counting checks. A folder's run ends with `finish`, whose last line `N passed, N failed` is what interop/run reads. Sourced.
+# Counting checks, and a folder $work for the script's own files. A folder's run ends with `finish`, whose last line `N passed, N failed` is what interop/run reads. Sourced.
 . "$(dirname "${BASH_SOURCE[0]}")/cache.sh"
 passed=0
 failed=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/interop.XXXXXX")
+
+# Commands for the end of the script, however it comes; the last that was added runs first.
+exits=('rm -rf "$work"')
+at_exit() { exits=("$1" "${exits[@]}"); } # command
+run_exits() {
+  local status=$? command
+  for command in "${exits[@]}"; do eval "$command"; done
+  exit "$status"
+}
+trap run_exits EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 pass() { # name
   passed=$((passed + 1))
