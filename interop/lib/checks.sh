@@ -30,7 +30,7 @@ fail() { # name what-happened
 # Adds up a program's own last line `N passed, N failed`; a program that did not print one failed.
 count() { # name file exit-status
   local totals
-  cat "$2"
+  grep -vE '^[0-9]+ passed, [0-9]+ failed$' "$2"
   if totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$2" | tail -1) && [ -n "$totals" ]; then
     set -- "$1" "$2" "$3" $totals
     passed=$((passed + $4)) failed=$((failed + $6))
