@@ -10,6 +10,10 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
+/// Small and fast for many small allocations; memory goes back to the system when it is idle.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Args::parse().command {
         Command::Server(args) => server::run(args),

@@ -177,7 +177,7 @@ impl Log {
 
     /// Makes everything durable, with the indexes of the active segment and the producers' state, so that a log opened
     /// after a clean shutdown has nothing to scan.
-    pub fn close(mut self) -> Result<()> {
+    pub fn close(&mut self) -> Result<()> {
         self.check_not_fenced()?;
         self.active.seal(&self.dir)?;
         self.take_snapshot()?;
