@@ -249,8 +249,10 @@ impl MetadataLog {
     /// Leaves nothing but an empty segment where a snapshot ends.
     fn start_over(&mut self, offset: i64) -> Result<(), Error> {
         self.entries.clear();
-        for segment in self.segments.drain(..).rev() {
+        // From the end, so that a crash leaves no gap.
+        while let Some(segment) = self.segments.pop() {
             disk::delete(&segment.path)?;
+            disk::sync_dir(&self.dir)?;
         }
         self.next_offset = offset;
         self.push_segment()
