@@ -51,8 +51,9 @@ pub struct Limits {
     pub max_member_protocols: usize,
     /// Bytes of names and metadata of all protocols of one member: more get `INVALID_REQUEST`.
     pub max_member_metadata_bytes: usize,
-    /// Bytes of a group id, and of a `group.instance.id`: longer get `INVALID_GROUP_ID`, `INVALID_REQUEST`.
-    /// Member ids are the client's name and 37 bytes, and must fit a `string` of the protocol.
+    /// Bytes of a group id: a longer one gets `INVALID_GROUP_ID`. Bytes of a `group.instance.id`, a client id, an
+    /// address and a protocol type: longer ones get `INVALID_REQUEST`. A member id is a client or instance id and 37
+    /// bytes, and must fit a `string` of the protocol (32,767 bytes).
     pub max_name_bytes: usize,
     /// Tombstones that one round of expiry or of topic deletion writes; the rest follows in the next.
     pub max_tombstones: usize,

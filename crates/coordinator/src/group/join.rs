@@ -55,7 +55,7 @@ impl GroupCoordinator {
         let refuse = |error| {
             Ok(Outcome::reply(token, Response::refusal(super::Request::JoinGroup(context, request), error)))
         };
-        if let Some(error) = invalid(&self.config, request) {
+        if let Some(error) = invalid(&self.config, context, request) {
             return refuse(error);
         }
         let is_new_member = request.member_id.is_empty();
@@ -194,7 +194,11 @@ impl Edit<'_> {
     }
 }
 
-fn invalid(config: &GroupConfig, request: &JoinGroupRequest<'_>) -> Option<ErrorCode> {
+fn invalid(
+    config: &GroupConfig,
+    context: JoinContext<'_>,
+    request: &JoinGroupRequest<'_>,
+) -> Option<ErrorCode> {
     let limits = &config.limits;
     if request.group_id.is_empty() || request.group_id.len() > limits.max_name_bytes {
         return Some(ErrorCode::InvalidGroupId);
@@ -205,10 +209,13 @@ fn invalid(config: &GroupConfig, request: &JoinGroupRequest<'_>) -> Option<Error
     }
     let metadata_bytes: usize =
         request.protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len()).sum();
+    let instance_id = request.group_instance_id.as_deref().unwrap_or("");
+    let too_long = [context.client_id, context.client_host, &request.protocol_type, instance_id]
+        .iter()
+        .any(|name| name.len() > limits.max_name_bytes);
     let too_much = request.protocols.len() > limits.max_member_protocols
-        || metadata_bytes > limits.max_member_metadata_bytes
-        || request.group_instance_id.as_ref().is_some_and(|id| id.len() > limits.max_name_bytes);
-    too_much.then_some(ErrorCode::InvalidRequest)
+        || metadata_bytes > limits.max_member_metadata_bytes;
+    (too_long || too_much).then_some(ErrorCode::InvalidRequest)
 }
 
 /// `group.max.size`. In the barrier those count who wait there, so that the last to come back of a group that is over
@@ -421,16 +428,18 @@ mod tests {
         config.limits.max_pending_members = 1;
         config.limits.max_member_protocols = 2;
         config.limits.max_member_metadata_bytes = 100;
-        config.limits.max_name_bytes = 5;
+        config.limits.max_name_bytes = 10;
         let long = "x".repeat(100);
         check_with(
             config,
             &[
-                ("join a group=longer", "a: INVALID_GROUP_ID"),
-                ("join a instance=longer", "a: INVALID_REQUEST"),
+                ("join a group=longer-than-10", "a: INVALID_GROUP_ID"),
+                ("join a instance=longer-than-10", "a: INVALID_REQUEST"),
+                ("join a type=longer-than-10", "a: INVALID_REQUEST"),
+                ("join longer-than-10", "longer-than-10: INVALID_REQUEST"),
                 ("join a protocols=x,y,z", "a: INVALID_REQUEST"),
                 (&format!("join a topics={long}"), "a: INVALID_REQUEST"),
-                ("join a", "a: MEMBER_ID_REQUIRED a#5"),
+                ("join a", "a: MEMBER_ID_REQUIRED a#7"),
                 ("join b", "b: COORDINATOR_LOAD_IN_PROGRESS"),
                 ("join b group=h", "b: POLICY_VIOLATION"),
             ],

@@ -3,8 +3,8 @@
 //! Durable is what the log says ([`Durable`]); soft is every group as it lives ([`Soft`]): members that joined since
 //! the last rebalance ended, who waits in a barrier. A group without members has no soft part.
 //!
-//! One file an API: [`join`], [`sync`], [`heartbeat`], [`leave`], [`describe`], [`list`], [`delete`],
-//! [`offset_commit`], [`offset_fetch`], [`offset_delete`]; timers are in [`session`] and [`expiry`].
+//! One file an API: `join`, `static_member`, `sync`, `heartbeat`, `leave`, `describe`, `list`, `delete`,
+//! `offset_commit`, `offset_fetch`, `offset_delete`; what timers do is in `session` and `expiry`.
 
 mod classic;
 mod config;

@@ -1,6 +1,6 @@
 //! A classic group as it lives: members, barriers and who waits in them. A value: cloning is cheap (its maps share what
 //! is equal), so that an operation changes a copy and proposes it. What a transition means for others (replies, timers,
-//! records) is the business of [`edit`](super::edit) and of the files of the APIs.
+//! records) is the business of `edit` and of the files of the APIs.
 
 mod member;
 mod protocols;
