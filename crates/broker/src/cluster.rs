@@ -69,7 +69,12 @@ impl StateMachine for Publisher {
 
 fn snapshot_records(image: &ClusterImage) -> Vec<bytes::Bytes> {
     let version = image.metadata_version();
-    let framed = image.to_records().into_iter().map(|record| records::encode(&record, version).map(bytes::Bytes::from));
+    let framed = image
+        .to_records()
+        .into_iter()
+        .map(|record| records::encode(&record, version).map(bytes::Bytes::from));
     // What was read at this metadata.version can be written at it; a snapshot with a hole must never be.
-    framed.collect::<Result<_, _>>().expect("a record of the image is one that this metadata.version can carry")
+    framed
+        .collect::<Result<_, _>>()
+        .expect("a record of the image is one that this metadata.version can carry")
 }

@@ -63,7 +63,11 @@ fn configure_broker(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta
 }
 
 /// A topic's configuration in force. An error is of a log that another version wrote: the controller admits none.
-fn topic_config(node: &Node, image: &ClusterImage, topic: &str) -> Result<Arc<TopicConfig>, stdx::properties::Error> {
+fn topic_config(
+    node: &Node,
+    image: &ClusterImage,
+    topic: &str,
+) -> Result<Arc<TopicConfig>, stdx::properties::Error> {
     TopicConfig::resolve(&node.broker_configs(), &image.properties(&ConfigResource::topic(topic)))
 }
 

@@ -32,38 +32,95 @@ impl Node {
         let image = self.image();
         let own = self.id();
         let mut partitions = 0;
-        let (mut leading, mut hosted, mut under_replicated, mut offline, mut under_min, mut not_preferred) = (0, 0, 0, 0, 0, 0);
+        let (mut leading, mut hosted, mut under_replicated, mut offline, mut under_min, mut not_preferred) =
+            (0, 0, 0, 0, 0, 0);
         for topic in image.topics().values() {
             for (index, partition) in &topic.partitions {
                 partitions += 1;
                 hosted += usize::from(partition.replicas.contains(&own));
                 leading += usize::from(partition.leader == Some(own));
                 under_replicated += usize::from(partition.isr.len() < partition.replicas.len());
-                let lost = partition.leader == Some(own) && self.partitions().by_id(topic.id, *index).is_none();
+                let lost =
+                    partition.leader == Some(own) && self.partitions().by_id(topic.id, *index).is_none();
                 offline += usize::from(partition.leader.is_none() || lost);
                 not_preferred += usize::from(partition.leader != partition.replicas.first().copied());
-                let needed = self.partitions().by_id(topic.id, *index).map_or(0, |p| p.config().min_insync_replicas as usize);
+                let needed = self
+                    .partitions()
+                    .by_id(topic.id, *index)
+                    .map_or(0, |p| p.config().min_insync_replicas as usize);
                 under_min += usize::from(partition.isr.len() < needed);
             }
         }
         let active = image.alive_brokers().count();
-        gauge("kafka_controller_kafkacontroller_activecontrollercount", "Whether this node is the active controller.", one(1));
-        gauge("kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader or whose log failed.", one(offline));
-        gauge("kafka_controller_kafkacontroller_globaltopiccount", "Topics of the cluster.", one(image.topics().len()));
-        gauge("kafka_controller_kafkacontroller_globalpartitioncount", "Partitions of the cluster.", one(partitions));
-        gauge("kafka_controller_kafkacontroller_activebrokercount", "Brokers that are not fenced.", one(active));
-        gauge("kafka_controller_kafkacontroller_fencedbrokercount", "Brokers that are fenced.", one(image.brokers().len() - active));
-        gauge("kafka_controller_kafkacontroller_preferredreplicaimbalancecount", "Partitions not led by their first replica.", one(not_preferred));
+        gauge(
+            "kafka_controller_kafkacontroller_activecontrollercount",
+            "Whether this node is the active controller.",
+            one(1),
+        );
+        gauge(
+            "kafka_controller_kafkacontroller_offlinepartitionscount",
+            "Partitions without a leader or whose log failed.",
+            one(offline),
+        );
+        gauge(
+            "kafka_controller_kafkacontroller_globaltopiccount",
+            "Topics of the cluster.",
+            one(image.topics().len()),
+        );
+        gauge(
+            "kafka_controller_kafkacontroller_globalpartitioncount",
+            "Partitions of the cluster.",
+            one(partitions),
+        );
+        gauge(
+            "kafka_controller_kafkacontroller_activebrokercount",
+            "Brokers that are not fenced.",
+            one(active),
+        );
+        gauge(
+            "kafka_controller_kafkacontroller_fencedbrokercount",
+            "Brokers that are fenced.",
+            one(image.brokers().len() - active),
+        );
+        gauge(
+            "kafka_controller_kafkacontroller_preferredreplicaimbalancecount",
+            "Partitions not led by their first replica.",
+            one(not_preferred),
+        );
         gauge("kafka_server_replicamanager_partitioncount", "Partitions with a replica here.", one(hosted));
         gauge("kafka_server_replicamanager_leadercount", "Partitions led here.", one(leading));
-        gauge("kafka_server_replicamanager_underreplicatedpartitions", "Partitions with replicas out of sync.", one(under_replicated));
-        gauge("kafka_server_replicamanager_underminisrpartitioncount", "Partitions with fewer replicas in sync than min.insync.replicas.", one(under_min));
-        gauge("kafka_server_replicamanager_offlinereplicacount", "Replicas here whose log failed.", one(offline));
+        gauge(
+            "kafka_server_replicamanager_underreplicatedpartitions",
+            "Partitions with replicas out of sync.",
+            one(under_replicated),
+        );
+        gauge(
+            "kafka_server_replicamanager_underminisrpartitioncount",
+            "Partitions with fewer replicas in sync than min.insync.replicas.",
+            one(under_min),
+        );
+        gauge(
+            "kafka_server_replicamanager_offlinereplicacount",
+            "Replicas here whose log failed.",
+            one(offline),
+        );
         gauge("kafka_brokers", "Brokers of the cluster.", one(active));
-        gauge("kafka_server_kafkaserver_brokerstate", "State of the broker: 1 starting, 3 running.", one(if self.is_ready() { 3 } else { 1 }));
+        gauge(
+            "kafka_server_kafkaserver_brokerstate",
+            "State of the broker: 1 starting, 3 running.",
+            one(if self.is_ready() { 3 } else { 1 }),
+        );
         let (sessions, cached) = self.fetch_sessions().size();
-        gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions", "Incremental fetch sessions.", one(sessions));
-        gauge("kafka_server_fetchsessioncache_numincrementalfetchpartitionscached", "Partitions in fetch sessions.", one(cached));
+        gauge(
+            "kafka_server_fetchsessioncache_numincrementalfetchsessions",
+            "Incremental fetch sessions.",
+            one(sessions),
+        );
+        gauge(
+            "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached",
+            "Partitions in fetch sessions.",
+            one(cached),
+        );
     }
 
     fn partition_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {
@@ -71,7 +128,9 @@ impl Node {
         all.sort_by(|a, b| a.id().cmp(b.id()));
         let (mut starts, mut ends, mut sizes, mut leaders) = (vec![], vec![], vec![], vec![]);
         for partition in &all {
-            let labels = || vec![("topic", partition.topic().to_owned()), ("partition", partition.index().to_string())];
+            let labels = || {
+                vec![("topic", partition.topic().to_owned()), ("partition", partition.index().to_string())]
+            };
             let (start, end) = partition.offsets();
             starts.push((labels(), start.get() as f64));
             ends.push((labels(), end.get() as f64));
@@ -79,18 +138,25 @@ impl Node {
             leaders.push((labels(), f64::from(self.id().get())));
         }
         let topics = self.image();
-        let counts = topics.topics_from("").map(|topic| (vec![("topic", topic.name.to_string())], topic.partitions.len() as f64));
+        let counts = topics
+            .topics_from("")
+            .map(|topic| (vec![("topic", topic.name.to_string())], topic.partitions.len() as f64));
         gauge("kafka_topic_partitions", "Partitions of a topic.", counts.collect());
         gauge("kafka_topic_partition_leader", "The leader of a partition.", leaders);
         gauge("kafka_topic_partition_oldest_offset", "The log start offset of a partition.", starts.clone());
-        gauge("kafka_topic_partition_current_offset", "The offset of the next record of a partition.", ends.clone());
+        gauge(
+            "kafka_topic_partition_current_offset",
+            "The offset of the next record of a partition.",
+            ends.clone(),
+        );
         gauge("kafka_log_log_logstartoffset", "The log start offset of a partition.", starts);
         gauge("kafka_log_log_logendoffset", "The log end offset of a partition.", ends);
         gauge("kafka_log_log_size", "Bytes of a partition's log.", sizes);
     }
 
     fn group_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {
-        let (mut current, mut lag, mut states) = (vec![], vec![], std::collections::BTreeMap::<String, usize>::new());
+        let (mut current, mut lag, mut states) =
+            (vec![], vec![], std::collections::BTreeMap::<String, usize>::new());
         for coordinator in self.groups().all() {
             coordinator.inspect(|machine| {
                 for (state, count) in machine.counts() {
@@ -105,7 +171,9 @@ impl Node {
                         ]
                     };
                     current.push((labels(), committed.offset as f64));
-                    if let Some(partition) = self.partitions().by_name(topic, index).filter(|_| topic != OFFSETS_TOPIC) {
+                    if let Some(partition) =
+                        self.partitions().by_name(topic, index).filter(|_| topic != OFFSETS_TOPIC)
+                    {
                         let end = partition.offsets().1.get();
                         lag.push((labels(), end.saturating_sub(committed.offset).max(0) as f64));
                     }

@@ -62,7 +62,8 @@ fn start_logging(format: LogFormat) {
 }
 
 async fn serve(config: ServerConfig, began: Instant) -> ExitCode {
-    let signals = signal(SignalKind::terminate()).and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    let signals = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt): (Signal, Signal) = match signals {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("cannot listen for signals: {error}")),

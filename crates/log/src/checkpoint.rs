@@ -58,8 +58,10 @@ impl OffsetCheckpoint {
         log_dir: &Path,
         offsets: impl IntoIterator<Item = (&'a TopicPartition, Offset)>,
     ) -> Result<()> {
-        let lines: Vec<String> =
-            offsets.into_iter().map(|(tp, offset)| format!("{} {} {offset}", tp.topic, tp.partition)).collect();
+        let lines: Vec<String> = offsets
+            .into_iter()
+            .map(|(tp, offset)| format!("{} {} {offset}", tp.topic, tp.partition))
+            .collect();
         replace_file(disk, &log_dir.join(self.file_name()), &write_lines(&lines))
     }
 }
@@ -95,7 +97,8 @@ fn write_lines(lines: &[String]) -> Vec<u8> {
 /// The lines of a checkpoint, each with its position. A missing file has none.
 fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Vec<(u64, String)>> {
     let Some(bytes) = read_file(disk, path, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
-    let text = String::from_utf8(bytes).map_err(|_| corrupt(path, 0, "bytes that are no text", "a checkpoint"))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| corrupt(path, 0, "bytes that are no text", "a checkpoint"))?;
     let mut position = 0;
     let mut lines = text.split_inclusive('\n').map(|line| {
         let at = position;
@@ -109,7 +112,12 @@ fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Vec<(u64, String)>> {
     let count = lines.next().map(|(_, line)| line).unwrap_or_default();
     let lines: Vec<(u64, String)> = lines.filter(|(_, line)| !line.is_empty()).collect();
     if count.parse() != Ok(lines.len()) {
-        return Err(corrupt(path, 2, format!("{} lines and a count of {}", lines.len(), quote(&count)), "equal numbers"));
+        return Err(corrupt(
+            path,
+            2,
+            format!("{} lines and a count of {}", lines.len(), quote(&count)),
+            "equal numbers",
+        ));
     }
     Ok(lines)
 }
@@ -152,7 +160,8 @@ impl MetaProperties {
 
     /// Writes the file of a log directory.
     pub fn write(&self, disk: &dyn Disk, log_dir: &Path) -> Result<()> {
-        let mut text = format!("version=1\ncluster.id={}\nnode.id={}\n", escape(&self.cluster_id), self.node_id);
+        let mut text =
+            format!("version=1\ncluster.id={}\nnode.id={}\n", escape(&self.cluster_id), self.node_id);
         if let Some(directory_id) = self.directory_id {
             text.push_str(&format!("directory.id={directory_id}\n"));
         }
@@ -162,7 +171,10 @@ impl MetaProperties {
 
 /// What a reader of properties would take for something else.
 fn escape(value: &str) -> String {
-    value.chars().flat_map(|c| matches!(c, '=' | ':' | '#' | '!' | '\\').then_some('\\').into_iter().chain([c])).collect()
+    value
+        .chars()
+        .flat_map(|c| matches!(c, '=' | ':' | '#' | '!' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect()
 }
 
 /// `name=value` lines; comments and blank lines are skipped, backslashes taken away.

@@ -69,11 +69,18 @@ impl<const N: usize> EntryFile<N> {
     fn read(&self, dir: &Dir, base_offset: Offset, at: u32, entries: &mut [u8]) -> Result<()> {
         let file = self.file.get(dir, base_offset, false)?;
         let path = || self.file.path(dir, base_offset);
-        let read = file.read_at(entries, u64::from(at) * N as u64).map_err(|source| {
-            crate::Error::Io { operation: "read", path: path(), source }
+        let read = file.read_at(entries, u64::from(at) * N as u64).map_err(|source| crate::Error::Io {
+            operation: "read",
+            path: path(),
+            source,
         })?;
         if read < entries.len() {
-            return Err(crate::error::corrupt(&path(), u64::from(at) * N as u64, "the end of the file", "entries"));
+            return Err(crate::error::corrupt(
+                &path(),
+                u64::from(at) * N as u64,
+                "the end of the file",
+                "entries",
+            ));
         }
         Ok(())
     }
@@ -120,7 +127,8 @@ impl<const N: usize> EntryFile<N> {
             return Ok(());
         }
         let position = u64::from(self.written) * N as u64;
-        file.write_at(self.pending.as_flattened(), position).at("write", &self.file.path(dir, base_offset))?;
+        file.write_at(self.pending.as_flattened(), position)
+            .at("write", &self.file.path(dir, base_offset))?;
         self.written += self.pending.len() as u32;
         self.pending = Vec::new();
         Ok(())
@@ -148,8 +156,8 @@ impl<const N: usize> EntryFile<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sim::SimDisk;
     use crate::disk::Disk as _;
+    use crate::disk::sim::SimDisk;
 
     const BASE: Offset = Offset(7);
 

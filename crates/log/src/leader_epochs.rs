@@ -58,7 +58,11 @@ impl LeaderEpochs {
     }
 
     /// The greatest epoch up to the one asked for, and the offset at which the next one begins: OffsetForLeaderEpoch.
-    pub(crate) fn end_offset_for(&self, epoch: LeaderEpoch, log_end_offset: Offset) -> Option<(LeaderEpoch, Offset)> {
+    pub(crate) fn end_offset_for(
+        &self,
+        epoch: LeaderEpoch,
+        log_end_offset: Offset,
+    ) -> Option<(LeaderEpoch, Offset)> {
         if epoch == LeaderEpoch::UNKNOWN {
             return None;
         }
@@ -79,7 +83,11 @@ impl LeaderEpochs {
 
     /// Forgets epochs that end before an offset.
     pub(crate) fn truncate_from_start(&mut self, log_start: Offset) {
-        let covering = self.starts.iter().rfind(|(_, start)| **start <= log_start).map(|(epoch, start)| (*epoch, *start));
+        let covering = self
+            .starts
+            .iter()
+            .rfind(|(_, start)| **start <= log_start)
+            .map(|(epoch, start)| (*epoch, *start));
         let Some((epoch, start)) = covering else { return };
         let before = self.starts.len();
         self.starts.retain(|other, _| *other >= epoch);
@@ -121,7 +129,8 @@ mod tests {
 
     #[test]
     fn assigning() {
-        let check = |assigned: &[(i32, i64)], expect: &[(i32, i64)]| assert_eq!(entries(&epochs(assigned)), expect);
+        let check =
+            |assigned: &[(i32, i64)], expect: &[(i32, i64)]| assert_eq!(entries(&epochs(assigned)), expect);
         check(&[(0, 0), (0, 5), (1, 9)], &[(0, 0), (1, 9)]);
         check(&[(-1, 0)], &[]);
         // A second leader without records takes the place of the first.

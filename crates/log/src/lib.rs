@@ -47,6 +47,9 @@ pub mod validate;
 
 pub use config::LogConfig;
 pub use error::{Error, Result};
-pub use log::{AppendInfo, Cut, FetchRead, FileRange, FlushTarget, Log, Recovery, RecoveryReport, Retained, TimestampAndOffset};
+pub use log::{
+    AppendInfo, Cut, FetchRead, FileRange, FlushTarget, Log, Recovery, RecoveryReport, Retained,
+    TimestampAndOffset,
+};
 pub use txn_index::AbortedTxn;
 pub use validate::{Origin, Refusal};

@@ -94,7 +94,8 @@ pub fn delete_partition(
 
 /// `TOPIC-PARTITION.32HEX-delete`, the topic cut if the name would be too long.
 fn deleted_name(topic_partition: &TopicPartition, unique: Uuid) -> String {
-    let suffix = format!("-{}.{:032x}{DELETE_SUFFIX}", topic_partition.partition, u128::from_be_bytes(unique.0));
+    let suffix =
+        format!("-{}.{:032x}{DELETE_SUFFIX}", topic_partition.partition, u128::from_be_bytes(unique.0));
     let topic = &topic_partition.topic;
     let keep = topic.floor_char_boundary(MAX_NAME_BYTES.saturating_sub(suffix.len()).min(topic.len()));
     format!("{}{suffix}", &topic[..keep])

@@ -37,7 +37,12 @@ impl OffsetIndex {
             && (last.offset < base_offset || last.position == 0 || last.position >= segment_bytes)
         {
             let path = dir.file(base_offset, Kind::OffsetIndex);
-            return Err(corrupt(&path, index.entries.size_bytes() - 8, format!("{last:?}"), "an entry of the segment"));
+            return Err(corrupt(
+                &path,
+                index.entries.size_bytes() - 8,
+                format!("{last:?}"),
+                "an entry of the segment",
+            ));
         }
         Ok(index)
     }

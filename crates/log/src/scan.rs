@@ -50,7 +50,13 @@ impl Scanner {
         Self::new(file, path, position, end, BATCHES_CHUNK_BYTES)
     }
 
-    const fn new(file: Arc<dyn DiskFile>, path: PathBuf, position: u32, end: u32, chunk_bytes: usize) -> Self {
+    const fn new(
+        file: Arc<dyn DiskFile>,
+        path: PathBuf,
+        position: u32,
+        end: u32,
+        chunk_bytes: usize,
+    ) -> Self {
         Self { file, path, position, end, chunk_bytes, buf: Vec::new(), buf_position: 0 }
     }
 
@@ -94,7 +100,8 @@ impl Scanner {
     pub(crate) fn batch(&mut self, found: &Found) -> Result<Batch<'_>> {
         let path = self.path.clone();
         let bytes = self.bytes(found.position, found.header.size_bytes())?;
-        Batch::parse(bytes).map_err(|error| corrupt(&path, found.position.into(), error.to_string(), "a valid batch"))
+        Batch::parse(bytes)
+            .map_err(|error| corrupt(&path, found.position.into(), error.to_string(), "a valid batch"))
     }
 
     pub(crate) fn corrupt(&self, position: u32, error: &BatchError) -> Error {
@@ -110,7 +117,12 @@ impl Scanner {
             self.buf.truncate(read);
             self.buf_position = position;
             if read < len {
-                return Err(corrupt(&self.path, (position as usize + read) as u64, "the end of the file", "a batch"));
+                return Err(corrupt(
+                    &self.path,
+                    (position as usize + read) as u64,
+                    "the end of the file",
+                    "a batch",
+                ));
             }
         }
         let start = (position - self.buf_position) as usize;

@@ -132,13 +132,15 @@ impl Segment {
             self.time_index.maybe_append(dir, self.max_timestamp);
             self.bytes_since_index_entry = 0;
         }
-        self.bytes_since_index_entry = self.bytes_since_index_entry.saturating_add(header.size_bytes() as u32);
+        self.bytes_since_index_entry =
+            self.bytes_since_index_entry.saturating_add(header.size_bytes() as u32);
     }
 
     /// Appends whole, checked batches. After an error the segment is as it was if [`Segment::cut_back`] succeeds.
     pub(crate) fn append(&mut self, dir: &Dir, bytes: &[u8], now_ms: i64, config: &LogConfig) -> Result<()> {
         let file = self.log_file(dir)?;
-        file.write_at(bytes, self.size_bytes.into()).at("append to", &self.log.path(dir, self.base_offset))?;
+        file.write_at(bytes, self.size_bytes.into())
+            .at("append to", &self.log.path(dir, self.base_offset))?;
         for batch in batches(bytes).flatten() {
             self.index(dir, self.size_bytes, batch.header(), config.index_interval_bytes);
             self.size_bytes += batch.header().size_bytes() as u32;
@@ -158,7 +160,13 @@ impl Segment {
     }
 
     /// Whether batches must go into a new segment.
-    pub(crate) fn should_roll(&mut self, dir: &Dir, next: &Incoming, now: Now, config: &LogConfig) -> Result<bool> {
+    pub(crate) fn should_roll(
+        &mut self,
+        dir: &Dir,
+        next: &Incoming,
+        now: Now,
+        config: &LogConfig,
+    ) -> Result<bool> {
         let size = u64::from(self.size_bytes);
         if size == 0 {
             return Ok(!self.can_hold(next.last_offset));

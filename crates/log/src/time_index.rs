@@ -42,7 +42,9 @@ impl TimeIndex {
         let mut index = Self { base_offset, entries, last: Self::none(base_offset) };
         index.read_last(dir)?;
         let first = if index.entries.len() == 0 { None } else { Some(index.get(dir, 0)?) };
-        if index.last.offset < base_offset || first.is_some_and(|first| first.timestamp > index.last.timestamp) {
+        if index.last.offset < base_offset
+            || first.is_some_and(|first| first.timestamp > index.last.timestamp)
+        {
             let path = dir.file(base_offset, Kind::TimeIndex);
             let position = index.entries.size_bytes().saturating_sub(12);
             return Err(corrupt(&path, position, format!("{:?}", index.last), "entries that grow"));

@@ -75,10 +75,13 @@ impl TxnIndex {
         let mut txns: Vec<AbortedTxn> = Vec::with_capacity(entries.len());
         for (at, entry) in entries.iter().enumerate() {
             let txn = decode(entry).filter(|txn| {
-                txn.last_offset >= self.base_offset && txns.last().is_none_or(|last| last.last_offset < txn.last_offset)
+                txn.last_offset >= self.base_offset
+                    && txns.last().is_none_or(|last| last.last_offset < txn.last_offset)
             });
             let position = (at * ENTRY_BYTES) as u64;
-            txns.push(txn.ok_or_else(|| corrupt(&path, position, "an entry out of order", "transactions by last offset"))?);
+            txns.push(txn.ok_or_else(|| {
+                corrupt(&path, position, "an entry out of order", "transactions by last offset")
+            })?);
         }
         Ok(txns)
     }
@@ -115,7 +118,8 @@ impl TxnIndex {
 
 fn encode(txn: &AbortedTxn) -> [u8; ENTRY_BYTES] {
     let mut entry = [0; ENTRY_BYTES];
-    let fields = [txn.producer_id.get(), txn.first_offset.get(), txn.last_offset.get(), txn.last_stable_offset.get()];
+    let fields =
+        [txn.producer_id.get(), txn.first_offset.get(), txn.last_offset.get(), txn.last_stable_offset.get()];
     for (at, field) in fields.into_iter().enumerate() {
         entry[2 + at * 8..][..8].copy_from_slice(&field.to_be_bytes());
     }
@@ -133,7 +137,8 @@ fn decode(entry: &[u8; ENTRY_BYTES]) -> Option<AbortedTxn> {
         last_offset: Offset(field(2)),
         last_stable_offset: Offset(field(3)),
     };
-    (version == [0, 0] && txn.first_offset >= Offset::ZERO && txn.first_offset < txn.last_offset).then_some(txn)
+    (version == [0, 0] && txn.first_offset >= Offset::ZERO && txn.first_offset < txn.last_offset)
+        .then_some(txn)
 }
 
 #[cfg(test)]

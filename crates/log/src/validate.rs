@@ -102,7 +102,9 @@ pub enum Refusal {
     #[error("the partition has no offsets left")]
     OffsetsExhausted,
     /// Not the sequence that comes next. `OUT_OF_ORDER_SEQUENCE_NUMBER`.
-    #[error("producer {producer_id} sent sequence {found} in epoch {epoch}, last was {last} in epoch {last_epoch}")]
+    #[error(
+        "producer {producer_id} sent sequence {found} in epoch {epoch}, last was {last} in epoch {last_epoch}"
+    )]
     OutOfOrderSequence {
         /// The producer.
         producer_id: ProducerId,
@@ -129,7 +131,9 @@ pub enum Refusal {
     #[error("producer {0} sent a batch outside of its open transaction")]
     NotInTransaction(ProducerId),
     /// A marker of a transaction coordinator that has been replaced. `TRANSACTION_COORDINATOR_FENCED`.
-    #[error("marker for producer {producer_id} is of coordinator epoch {found}, the partition has seen {last}")]
+    #[error(
+        "marker for producer {producer_id} is of coordinator epoch {found}, the partition has seen {last}"
+    )]
     CoordinatorEpoch {
         /// The producer whose transaction ends.
         producer_id: ProducerId,
@@ -272,7 +276,8 @@ fn check_batches(records: &[u8], rules: Rules<'_>) -> Result<usize, Refusal> {
             check_client_header(header)?;
         }
         let found = header.partition_leader_epoch;
-        if rules.origin == Origin::RaftLeader && found != LeaderEpoch::UNKNOWN && found != rules.leader_epoch {
+        if rules.origin == Origin::RaftLeader && found != LeaderEpoch::UNKNOWN && found != rules.leader_epoch
+        {
             return Err(Refusal::LeaderEpoch { found, expected: rules.leader_epoch });
         }
         if i64::from(header.last_offset_delta) + 1 != i64::from(header.record_count) {

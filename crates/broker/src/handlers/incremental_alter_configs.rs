@@ -14,8 +14,7 @@ use crate::request::{Answer, Malformed, Request};
 /// Answers one request.
 pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: IncrementalAlterConfigsRequest<'_> = request.decode()?;
-    let reply =
-        decide(node, |machine, image, _| machine.incremental_alter_configs(image, &body)).await;
+    let reply = decide(node, |machine, image, _| machine.incremental_alter_configs(image, &body)).await;
     request.answer(&reply.unwrap_or_else(|error| refuse(&body, error)))
 }
 

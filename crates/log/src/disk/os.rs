@@ -82,7 +82,9 @@ impl Disk for OsDisk {
             .and_then(|()| fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive));
         match taken {
             Ok(()) => Ok(Some(Box::new(OsLock(file)))),
-            Err(error) if matches!(error, rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::ACCESS) => Ok(None),
+            Err(error) if matches!(error, rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::ACCESS) => {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

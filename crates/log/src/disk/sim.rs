@@ -200,7 +200,8 @@ impl State {
         self.locks.clear();
         let ids: Vec<u64> = self.dirs.keys().copied().collect();
         for id in ids {
-            let changes = self.dirs.get_mut(&id).map(|dir| std::mem::take(&mut dir.unsynced)).unwrap_or_default();
+            let changes =
+                self.dirs.get_mut(&id).map(|dir| std::mem::take(&mut dir.unsynced)).unwrap_or_default();
             let kept = self.random_below(changes.len() as u64 + 1) as usize;
             if let Some(dir) = self.dirs.get_mut(&id) {
                 changes[..kept].iter().for_each(|change| change.apply(&mut dir.durable));

@@ -128,7 +128,11 @@ impl Log {
         if self.active.should_roll(&self.dir, &incoming, now, &self.config)? {
             // What a roll has written before the disk was full is written again by the next attempt.
             let rolled = self.roll(incoming.first_offset, now);
-            rolled.inspect_err(|error| if !is_full(error) { self.fence() })?;
+            rolled.inspect_err(|error| {
+                if !is_full(error) {
+                    self.fence()
+                }
+            })?;
         }
         if let Err(error) = self.active.append(&self.dir, bytes, now.unix_ms, &self.config) {
             // A full disk is an error to producers, never a corrupt log: with the torn part cut off, the log goes

@@ -250,7 +250,8 @@ impl Log {
 
     /// Removes the snapshots that fulfil a condition.
     fn remove_snapshots(&mut self, condition: impl Fn(Offset) -> bool) -> Result<()> {
-        let removed: Vec<Offset> = self.snapshots.iter().copied().filter(|offset| condition(*offset)).collect();
+        let removed: Vec<Offset> =
+            self.snapshots.iter().copied().filter(|offset| condition(*offset)).collect();
         for offset in removed {
             self.dir.remove(&self.dir.file(offset, Kind::Snapshot))?;
             self.snapshots.remove(&offset);

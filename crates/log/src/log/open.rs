@@ -161,13 +161,19 @@ impl Log {
         self.high_watermark = self.log_start_offset;
         self.remove_stray_snapshots()?;
         // What recovery has kept past the recovery point was read, but may be in the page cache only.
-        let durable = if recovery.clean_shutdown { self.log_end_offset } else { trusted.min(self.log_end_offset) };
+        let durable =
+            if recovery.clean_shutdown { self.log_end_offset } else { trusted.min(self.log_end_offset) };
         self.durability.loaded(durable);
         Ok(())
     }
 
     /// Takes the indexes of the first segments as they are; rebuilds those that cannot be.
-    fn load_intact_segments(&mut self, listing: &Listing, intact: usize, report: &mut RecoveryReport) -> Result<()> {
+    fn load_intact_segments(
+        &mut self,
+        listing: &Listing,
+        intact: usize,
+        report: &mut RecoveryReport,
+    ) -> Result<()> {
         for segment in self.older.iter_mut().chain([&mut self.active]).take(intact) {
             if listing.files.contains(&(segment.base_offset, Kind::TxnIndex)) {
                 segment.set_txn_index_exists();
@@ -253,7 +259,13 @@ impl Log {
                     self.active.cut(&dir, position)?;
                     let log_end_offset = self.log_end_offset;
                     self.durability.names_changed();
-                    return Ok(Some(Cut { path, position: position.into(), bytes, log_end_offset, reason: found }));
+                    return Ok(Some(Cut {
+                        path,
+                        position: position.into(),
+                        bytes,
+                        log_end_offset,
+                        reason: found,
+                    }));
                 }
                 Err(error) => return Err(error),
             }
@@ -326,9 +338,9 @@ fn replay_into(
     let path = walk.path().to_owned();
     let control = found.header.has_producer_id() && found.header.attributes.is_control();
     let batch = if control { Some(walk.batch(found)?) } else { None };
-    producers.replay(&found.header, batch.as_ref()).map_err(|refusal| {
-        corrupt(&path, found.position.into(), refusal.to_string(), "a transaction marker")
-    })
+    producers
+        .replay(&found.header, batch.as_ref())
+        .map_err(|refusal| corrupt(&path, found.position.into(), refusal.to_string(), "a transaction marker"))
 }
 
 /// Looks through the directory, and removes what an earlier run had given up.
@@ -348,7 +360,12 @@ fn list(dir: &Dir) -> Result<Listing> {
             dir.remove(&path)?;
             listing.removed += 1;
         } else if entry.name.ends_with(".swap") {
-            return Err(corrupt(&path, 0, "an interrupted compaction", "no .swap file: start Apache Kafka once to finish it"));
+            return Err(corrupt(
+                &path,
+                0,
+                "an interrupted compaction",
+                "no .swap file: start Apache Kafka once to finish it",
+            ));
         } else if let Some((offset, kind)) = parse_name(&entry.name) {
             match kind {
                 Kind::Log => listing.segments.push(offset),

@@ -82,7 +82,8 @@ impl Log {
                 break;
             }
             let whatever_its_size = min_one_message && read.ranges.is_empty();
-            let Some(stretch) = self.read_segment(segment, offset, left, whatever_its_size, upper_bound)? else {
+            let Some(stretch) = self.read_segment(segment, offset, left, whatever_its_size, upper_bound)?
+            else {
                 continue;
             };
             if stretch.end > stretch.start {

@@ -72,7 +72,12 @@ impl Log {
         self.fencing(|log| log.try_truncate_fully(offset, log_start_offset.min(offset), now))
     }
 
-    fn try_truncate_fully(&mut self, offset: Offset, log_start_offset: Offset, now: Now) -> Result<Vec<PathBuf>> {
+    fn try_truncate_fully(
+        &mut self,
+        offset: Offset,
+        log_start_offset: Offset,
+        now: Now,
+    ) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         while let Some(segment) = self.older.pop() {
             let newer = std::mem::replace(&mut self.active, segment);

@@ -89,7 +89,11 @@ impl ProducerEntry {
             return None;
         }
         let sequences = (header.base_sequence, header.last_sequence());
-        self.batches.iter().flatten().find(|batch| (batch.first_sequence(), batch.last_sequence) == sequences).copied()
+        self.batches
+            .iter()
+            .flatten()
+            .find(|batch| (batch.first_sequence(), batch.last_sequence) == sequences)
+            .copied()
     }
 
     /// Takes up a batch of records. Says whether it opens a transaction.
@@ -108,7 +112,9 @@ impl ProducerEntry {
         });
         self.last_timestamp = header.max_timestamp;
         match (self.current_txn_first_offset, header.attributes.is_transactional()) {
-            (Some(_), false) if origin != Origin::Replication => Err(Refusal::NotInTransaction(self.producer_id)),
+            (Some(_), false) if origin != Origin::Replication => {
+                Err(Refusal::NotInTransaction(self.producer_id))
+            }
             (None, true) => {
                 self.current_txn_first_offset = Some(header.base_offset);
                 Ok(true)

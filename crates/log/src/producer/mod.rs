@@ -144,7 +144,11 @@ impl ProducerState {
     }
 
     /// Applies a batch that is in the log already. `batch` needs its records only if it is a control batch.
-    pub(crate) fn replay(&mut self, header: &BatchHeader, control: Option<&Batch<'_>>) -> Result<Vec<AbortedTxn>, Refusal> {
+    pub(crate) fn replay(
+        &mut self,
+        header: &BatchHeader,
+        control: Option<&Batch<'_>>,
+    ) -> Result<Vec<AbortedTxn>, Refusal> {
         let mut changes = Changes::default();
         if header.has_producer_id() {
             match control {

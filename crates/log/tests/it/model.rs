@@ -9,12 +9,27 @@ use crate::support::*;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Append { records: usize, value_bytes: usize },
-    Read { at: u16, max_bytes: u64, min_one: bool },
-    Truncate { at: u16 },
-    TruncateFully { ahead: i64 },
-    Retain { retention_bytes: i64 },
-    Advance { at: u16 },
+    Append {
+        records: usize,
+        value_bytes: usize,
+    },
+    Read {
+        at: u16,
+        max_bytes: u64,
+        min_one: bool,
+    },
+    Truncate {
+        at: u16,
+    },
+    TruncateFully {
+        ahead: i64,
+    },
+    Retain {
+        retention_bytes: i64,
+    },
+    Advance {
+        at: u16,
+    },
     Flush,
     /// A flush that appends overtake.
     BeginFlush,
@@ -24,7 +39,9 @@ enum Op {
     Reopen,
     Crash,
     /// The power goes after so many more operations of the disk.
-    CrashWithin { operations: u64 },
+    CrashWithin {
+        operations: u64,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {

@@ -27,7 +27,11 @@ pub(crate) fn disk(seed: u64) -> SimDisk {
     disk
 }
 
-pub(crate) fn try_open(disk: &SimDisk, config: LogConfig, recovery: Recovery) -> Result<(Log, RecoveryReport)> {
+pub(crate) fn try_open(
+    disk: &SimDisk,
+    config: LogConfig,
+    recovery: Recovery,
+) -> Result<(Log, RecoveryReport)> {
     let topic_partition = TopicPartition::new("t", 0);
     Log::open(disk.shared(), Path::new(DIR), topic_partition, config, recovery, NOW)
 }
@@ -70,9 +74,16 @@ pub(crate) fn packed(codec: Codec, records: usize) -> Vec<u8> {
     builder(&vec![NOW.unix_ms; records], 10).compression(codec).build().unwrap()
 }
 
-pub(crate) fn of_producer(id: i64, epoch: i16, sequence: i32, records: usize, transactional: bool) -> Vec<u8> {
+pub(crate) fn of_producer(
+    id: i64,
+    epoch: i16,
+    sequence: i32,
+    records: usize,
+    transactional: bool,
+) -> Vec<u8> {
     let builder = builder(&vec![NOW.unix_ms; records], 10);
-    let builder = builder.producer(ProducerId(id), ProducerEpoch(epoch), sequence).transactional(transactional);
+    let builder =
+        builder.producer(ProducerId(id), ProducerEpoch(epoch), sequence).transactional(transactional);
     builder.build().unwrap()
 }
 
