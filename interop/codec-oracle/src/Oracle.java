@@ -16,8 +16,8 @@ import org.apache.kafka.common.protocol.MessageUtil;
  *
  *   generate N SEED FILE   N cases of every message and version
  *   verify FILE            every line is read and written again to the same bytes
- *   golden FOLDER          the small sample that the codec's own tests read, one file a family of messages, and the
- *                          tables of api versions and record types
+ *   golden FOLDER          the small sample that the codec's own tests read: messages/, one file a family, and tables/
+ *                          of api versions and record types
  */
 public final class Oracle {
     private static final long GOLDEN_SEED = 44;
@@ -46,16 +46,18 @@ public final class Oracle {
     }
 
     private static void golden(Path folder) throws Exception {
+        Path messages = Files.createDirectories(folder.resolve("messages"));
+        Path tables = Files.createDirectories(folder.resolve("tables"));
         Catalog catalog = new Catalog();
         for (String family : catalog.families()) {
-            try (BufferedWriter out = Files.newBufferedWriter(folder.resolve(family + ".tsv"))) {
+            try (BufferedWriter out = Files.newBufferedWriter(messages.resolve(family + ".tsv"))) {
                 for (Catalog.Entry entry : catalog.entries.values()) {
                     if (entry.family.equals(family)) write(entry, GOLDEN_CASES, GOLDEN_SEED, Generator.Style.RANDOM, out);
                 }
             }
         }
-        Files.write(folder.resolve("apis.txt"), Catalog.apis());
-        Files.write(folder.resolve("record-types.txt"), Catalog.recordTypes());
+        Files.write(tables.resolve("apis.tsv"), Catalog.apis());
+        Files.write(tables.resolve("record-types.tsv"), Catalog.recordTypes());
     }
 
     /** The first case has every default and the second every field, the others are of the style. */
