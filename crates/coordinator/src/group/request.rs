@@ -59,7 +59,7 @@ pub enum Request<'a> {
     /// Versions 2 to 10, with the version. The handler has filled in topic names and ids, and taken out
     /// topics and partitions that do not exist or may not be read.
     OffsetCommit(i16, &'a OffsetCommitRequest<'a>),
-    /// One group of an OffsetFetch, see [`offset_fetch`]; the flag is `require_stable`. Topic names are filled in.
+    /// One group of an OffsetFetch, see [`offset_fetch`](super::offset_fetch); the flag is `require_stable`. Topic names are filled in.
     OffsetFetch(&'a OffsetFetchRequestGroup<'a>, bool),
     /// Version 0. The handler has taken out topics and partitions that do not exist or may not be read.
     OffsetDelete(&'a OffsetDeleteRequest<'a>),
