@@ -11,7 +11,7 @@
 //! replies  = runtime.conclude(now, proposal, appended) replays, applies the soft changes, holds the replies
 //! replies  = runtime.committed(high_watermark)         releases what is committed
 //! ```
-//! It sleeps until [`next_deadline`](runtime::Runtime::next_deadline) and then concludes every proposal of
+//! It sleeps until [`next_deadline_ms`](runtime::Runtime::next_deadline_ms) and then concludes every proposal of
 //! [`due`](runtime::Runtime::due) likewise.
 //!
 //! *Invariant*: durable state changes in `replay` and nowhere else. *Invariant*: a failed append leaves no trace.

@@ -12,8 +12,8 @@ use super::classic::{ClassicGroup, GroupState};
 use super::offsets::CommittedOffset;
 use super::request::{DeletedTopic, Response};
 use super::{GroupCoordinator, GroupTimer, record};
-use crate::CommitError;
 use crate::runtime::{Outcome, Reply, ReplyToken, TimerChange};
+use crate::{CommitError, CoordinatorRecord};
 
 /// From when on an offset's retention counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +52,25 @@ impl RetentionBase {
 }
 
 impl GroupCoordinator {
-    /// One round: from the group after `after` on, as many as the limits allow; the timer goes on from there.
+    /// One round: from the group after `after` on, as much as the limits allow; the timer goes on from there.
     pub(super) fn expire_offsets(
         &self,
         now: Now,
         after: Option<&Arc<str>>,
     ) -> Result<Outcome<Self>, CommitError> {
         let mut outcome = Outcome::default();
-        let mut resume = None;
+        let mut done = after.cloned();
+        let mut more = false;
         for (looked_at, group_id) in self.group_ids_after(after).enumerate() {
-            let full = outcome.records.len() >= self.config.limits.max_tombstones;
-            if full || looked_at >= self.config.limits.max_expiry_groups {
+            more = looked_at >= self.config.limits.max_expiry_groups.max(1)
+                || !self.expire_group(now, &group_id, &mut outcome.records)?;
+            if more {
                 break;
             }
-            self.expire_group(now, &group_id, &mut outcome)?;
-            resume = Some(group_id);
+            done = Some(group_id);
         }
-        let more = resume.as_ref().is_some_and(|last| self.group_ids_after(Some(last)).next().is_some());
         let next = if more {
-            TimerChange::after(GroupTimer::Expiry(resume), now, 0)
+            TimerChange::after(GroupTimer::Expiry(done), now, 0)
         } else {
             let interval_ms = self.config.offsets_retention_check_interval_ms.max(1);
             TimerChange::after(GroupTimer::Expiry(None), now, interval_ms)
@@ -79,29 +79,36 @@ impl GroupCoordinator {
         Ok(outcome)
     }
 
+    /// Adds the tombstones of a group; false when there are more than the limit allows.
     fn expire_group(
         &self,
         now: Now,
         group_id: &Arc<str>,
-        outcome: &mut Outcome<Self>,
-    ) -> Result<(), CommitError> {
-        let Some(group) = self.group(group_id) else { return Ok(()) };
+        records: &mut Vec<CoordinatorRecord>,
+    ) -> Result<bool, CommitError> {
+        let Some(group) = self.group(group_id) else { return Ok(true) };
         let base = RetentionBase::of(&group);
+        let limit = self.config.limits.max_tombstones.max(1);
         let mut all_expired = true;
         for (topic, partition, committed) in self.durable.offsets.of_group(group_id) {
-            if !group.is_subscribed_to(topic)
-                && base.has_expired(now, self.config.offsets_retention_ms, committed)
-            {
-                outcome.records.push(record::offset(group_id, topic, partition, None)?);
-            } else {
-                all_expired = false;
+            let expired = !group.is_subscribed_to(topic)
+                && base.has_expired(now, self.config.offsets_retention_ms, committed);
+            all_expired &= expired;
+            if expired {
+                if records.len() >= limit {
+                    return Ok(false);
+                }
+                records.push(record::offset(group_id, topic, partition, None)?);
             }
         }
         // One with pending members is about to be used.
         if all_expired && group.is_idle() && self.durable.groups.contains_key(group_id) {
-            outcome.records.push(record::group(group_id, None)?);
+            if records.len() >= limit {
+                return Ok(false);
+            }
+            records.push(record::group(group_id, None)?);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The groups of the log in order, merged from those with metadata and those with offsets.
@@ -250,7 +257,9 @@ mod tests {
                 ("commit group=a", "ok"),
                 ("commit group=b", "ok"),
                 ("commit group=c", "ok"),
-                ("commit group=d", "ok"),
+                ("commit group=d at=t-0", "ok"),
+                ("commit group=d at=t-1", "ok"),
+                ("commit group=d at=t-2", "ok"),
                 (DAY, ""),
                 ("commit group=c", "ok"),
                 (DAY, ""),

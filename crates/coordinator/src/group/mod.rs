@@ -113,11 +113,6 @@ impl GroupCoordinator {
         counts
     }
 
-    /// Takes a new configuration; what is under way ends under the old one.
-    pub fn set_config(&mut self, config: GroupConfig) {
-        self.config = config;
-    }
-
     /// A group as it lives, or, when it has no soft part, as the log has it.
     fn group(&self, group_id: &str) -> Option<Cow<'_, ClassicGroup>> {
         if let Some(group) = self.soft.groups.get(group_id) {

@@ -59,7 +59,7 @@ pub enum Request<'a> {
     /// Versions 2 to 10, with the version. The handler has filled in topic names and ids, and taken out
     /// topics and partitions that do not exist or may not be read.
     OffsetCommit(i16, &'a OffsetCommitRequest<'a>),
-    /// One group of an OffsetFetch, see [`offset_fetch`]; the flag is `require_stable`. Topic names are filled in.
+    /// One group of an OffsetFetch, see [`offset_fetch`](super::offset_fetch); the flag is `require_stable`. Topic names are filled in.
     OffsetFetch(&'a OffsetFetchRequestGroup<'a>, bool),
     /// Version 0. The handler has taken out topics and partitions that do not exist or may not be read.
     OffsetDelete(&'a OffsetDeleteRequest<'a>),
@@ -237,4 +237,83 @@ pub(super) fn text(text: &str) -> Str<'static> {
 /// Bytes for an answer.
 pub(super) fn blob(bytes: &[u8]) -> Blob<'static> {
     Blob::Owned(bytes.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_shape_of_its_api() {
+        const ERROR: ErrorCode = ErrorCode::NotCoordinator;
+        let groups = [Str::Borrowed("g")];
+        let context = JoinContext { version: 9, client_id: "", client_host: "", member_uuid: Uuid::ZERO };
+        let join = JoinGroupRequest { member_id: "m".into(), ..JoinGroupRequest::default() };
+        let partition = OffsetCommitRequestPartition { partition_index: 7, ..Default::default() };
+        let topic =
+            OffsetCommitRequestTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
+        let commit = OffsetCommitRequest { topics: vec![topic], ..OffsetCommitRequest::default() };
+
+        let Response::JoinGroup(refused) = Response::refusal(Request::JoinGroup(context, &join), ERROR)
+        else {
+            panic!()
+        };
+        assert_eq!((refused.error_code, refused.member_id.as_ref(), refused.generation_id), (16, "m", -1));
+        let Response::DescribeGroups(refused) = Response::refusal(Request::DescribeGroups(6, &groups), ERROR)
+        else {
+            panic!()
+        };
+        assert_eq!((refused.groups[0].error_code, refused.groups[0].group_id.as_ref()), (16, "g"));
+        let Response::DeleteGroups(refused) = Response::refusal(Request::DeleteGroups(&groups), ERROR) else {
+            panic!()
+        };
+        assert_eq!((refused.results[0].error_code, refused.results[0].group_id.as_ref()), (16, "g"));
+        let Response::OffsetCommit(refused) = Response::refusal(Request::OffsetCommit(9, &commit), ERROR)
+        else {
+            panic!()
+        };
+        let partition = &refused.topics[0].partitions[0];
+        assert_eq!((partition.error_code, partition.partition_index), (16, 7));
+        // Who heartbeats while the coordinator loads is taken at its word.
+        let beat = HeartbeatRequest::default();
+        let refuse = |error| Response::refusal(Request::Heartbeat(&beat), error);
+        assert_eq!(
+            refuse(ErrorCode::CoordinatorLoadInProgress),
+            Response::Heartbeat(HeartbeatResponse::default())
+        );
+        assert_ne!(refuse(ERROR), Response::Heartbeat(HeartbeatResponse::default()));
+    }
+
+    #[test]
+    fn a_failure_takes_back_what_was_said() {
+        let joined =
+            JoinGroupResponse { generation_id: 3, member_id: "m".into(), ..JoinGroupResponse::default() };
+        let Response::JoinGroup(failed) = Response::JoinGroup(joined).failed(CommitError::NotLeader) else {
+            panic!()
+        };
+        assert_eq!((failed.error_code, failed.generation_id, failed.member_id.as_ref()), (16, -1, "m"));
+        let fetched =
+            OffsetFetchResponseGroup { group_id: "g".into(), ..OffsetFetchResponseGroup::default() };
+        let Response::OffsetFetch(failed) = Response::OffsetFetch(fetched).failed(CommitError::TimedOut)
+        else {
+            panic!()
+        };
+        assert_eq!(failed.error_code, ErrorCode::NotCoordinator.code());
+    }
+
+    #[test]
+    fn a_missing_protocol_name_is_empty_before_version_7() {
+        fn check(version: i16, name: Option<&'static str>, expect: Option<&'static str>) {
+            let join = JoinGroupResponse { protocol_name: name.map(Str::Borrowed), ..no_join() };
+            let Response::JoinGroup(join) = Response::JoinGroup(join).for_version(version) else { panic!() };
+            assert_eq!(join.protocol_name.as_deref(), expect, "version {version} of {name:?}");
+        }
+        check(6, None, Some(""));
+        check(6, Some("range"), Some("range"));
+        check(7, None, None);
+        check(7, Some(""), None);
+        check(7, Some("range"), Some("range"));
+    }
 }

@@ -1,3 +1,5 @@
+//! The value itself: transitions, votes, counts.
+
 use std::sync::Arc;
 
 use super::*;
