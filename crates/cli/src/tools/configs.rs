@@ -3,7 +3,7 @@
 use client::{ConfigEntry, ConfigOp, ConfigResource, ConfigSource, ResourceType};
 use serde_json::{Value, json};
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Result, open};
 use crate::args::{ConfigTarget, ConfigsArgs, ConfigsCommand};
 
@@ -23,14 +23,17 @@ pub(super) async fn run(args: ConfigsArgs) -> Result<()> {
             let set = |(key, value)| (key, ConfigOp::Set(value));
             let changes: Vec<_> = configs.into_iter().map(set).collect();
             admin.alter_configs(&resource, &changes, false).await?;
-            Ok(output.say(&format!("changed {} properties of {resource}", changes.len()))?)
+            Ok(output
+                .say(&format!("changed {} of {resource}", count(changes.len(), "property", "properties")))?)
         }
         ConfigsCommand::Delete { target, keys } => {
             let resource = resource(&target);
             let changes: Vec<_> = keys.into_iter().map(|key| (key, ConfigOp::Delete)).collect();
             admin.alter_configs(&resource, &changes, false).await?;
-            Ok(output
-                .say(&format!("set {} properties of {resource} back to their defaults", changes.len()))?)
+            Ok(output.say(&format!(
+                "{} of {resource} back to default",
+                count(changes.len(), "property", "properties")
+            ))?)
         }
     }
 }

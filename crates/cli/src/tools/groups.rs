@@ -6,7 +6,7 @@ use client::{Admin, DescribedGroup, Isolation, ListedOffset, OffsetSpec};
 use protocol::TopicPartition;
 use serde_json::{Value, json};
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::topics::partitions_of;
 use super::{Result, ToolError, open, report};
 use crate::args::{GroupsArgs, GroupsCommand, ResetOffsets, TopicPartitions};
@@ -125,12 +125,12 @@ async fn progress(admin: &Admin, group: &DescribedGroup) -> client::Result<Vec<P
 
 fn print(output: &Output, group: &DescribedGroup, progress: &[Progress]) -> Result<()> {
     output.say(&format!(
-        "group '{}': {} ({}{}), {} members, coordinator {}",
+        "group '{}': {} ({}{}), {}, coordinator {}",
         group.group_id,
         group.state,
         group.group_type,
         if group.assignor.is_empty() { String::new() } else { format!(", {}", group.assignor) },
-        group.members.len(),
+        count(group.members.len(), "member", "members"),
         group.coordinator
     ))?;
     let number = |n: Option<i64>| n.map_or_else(String::new, |n| n.to_string());
@@ -221,7 +221,7 @@ async fn reset(admin: &Admin, output: &Output, args: &ResetOffsets) -> Result<()
     if args.execute {
         failed = admin.alter_group_offsets(&args.group, &plan).await?;
         failed.retain(|(_, result)| result.is_err());
-        failed.iter().for_each(|(p, _)| drop(plan.remove(p)));
+        plan.retain(|p, _| !failed.iter().any(|(f, _)| f == p));
     }
     let rows = plan.iter().map(|(p, new)| {
         let old = committed.get(p).map_or_else(String::new, i64::to_string);

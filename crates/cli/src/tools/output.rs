@@ -80,6 +80,11 @@ fn render<const N: usize>(
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+/// "1 record", "2 records".
+pub(super) fn count(n: usize, singular: &str, plural: &str) -> String {
+    format!("{n} {}", if n == 1 { singular } else { plural })
+}
+
 /// Numbers with commas between.
 pub(super) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|i| i.to_string()).collect::<Vec<_>>().join(",")

@@ -8,7 +8,7 @@ use client::{Acks, Delivery, Header, Producer, ProducerConfig, ProducerRecord};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{Result, ToolError, cluster, complain, reach, stopped};
 use crate::args::{AcksArg, ProduceArgs};
 
@@ -76,9 +76,8 @@ impl Tally {
             return output.document(&json!({ "topic": topic, "delivered": delivered, "failed": failed }));
         }
         let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
-        let records = if delivered == 1 { "record" } else { "records" };
         // Not a result but a remark: standard output stays free for what follows in a pipe.
-        eprintln!("{delivered} {records} delivered to topic '{topic}'{failed}");
+        eprintln!("{} delivered to topic '{topic}'{failed}", count(delivered, "record", "records"));
         Ok(())
     }
 }
@@ -128,12 +127,10 @@ fn lines() -> mpsc::Receiver<io::Result<Vec<u8>>> {
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();
         loop {
-            let line = read_line(&mut input);
-            let last = !matches!(line, Ok(Some(_)));
-            match line.transpose() {
-                Some(line) if out.blocking_send(line).is_err() => return,
-                _ if last => return,
-                _ => {}
+            let Some(line) = read_line(&mut input).transpose() else { return };
+            let failed = line.is_err();
+            if out.blocking_send(line).is_err() || failed {
+                return;
             }
         }
     });

@@ -7,7 +7,7 @@ use client::{Admin, Isolation, NewTopic, Topic};
 use protocol::{ErrorCode, TopicPartition};
 use serde_json::{Value, json};
 
-use super::output::{Output, list};
+use super::output::{Output, count, list};
 use super::{Result, ToolError, complain, open, report};
 use crate::args::{Time, TopicsArgs, TopicsCommand};
 
@@ -41,10 +41,11 @@ pub(super) async fn run(args: TopicsArgs) -> Result<()> {
         TopicsCommand::Describe { topics } => describe(&admin, &output, &topics).await,
         TopicsCommand::Alter { topic, partitions, validate_only } => {
             admin.create_partitions(&topic, partitions, validate_only).await?;
-            output.say(&match validate_only {
-                true => format!("topic '{topic}' could have {partitions} partitions"),
-                false => format!("topic '{topic}' has {partitions} partitions"),
-            })?;
+            let verb = if validate_only { "could have" } else { "has" };
+            output.say(&format!(
+                "topic '{topic}' {verb} {}",
+                count(partitions as usize, "partition", "partitions")
+            ))?;
             Ok(())
         }
         TopicsCommand::Delete { topics, if_exists } => {
@@ -105,8 +106,9 @@ async fn create(
                 let verb = if validate_only { "could create" } else { "created" };
                 output.say(&match topic.partitions {
                     1.. => format!(
-                        "{verb} topic '{name}' with {} partitions and {} replicas",
-                        topic.partitions, topic.replication_factor
+                        "{verb} topic '{name}' with {} and {}",
+                        count(topic.partitions as usize, "partition", "partitions"),
+                        count(topic.replication_factor.max(0) as usize, "replica", "replicas")
                     ),
                     _ => format!("{verb} topic '{name}'"),
                 })?;
