@@ -33,7 +33,7 @@ pub(super) async fn run(args: GroupsArgs) -> Result<()> {
                 let of_topic = committed.keys().filter(|p| *p.topic == *topic.topic);
                 match &topic.partitions {
                     Some(some) => {
-                        partitions.extend(some.iter().map(|p| TopicPartition::new(&*topic.topic, *p)))
+                        partitions.extend(some.iter().map(|p| TopicPartition::new(&*topic.topic, *p)));
                     }
                     None => partitions.extend(of_topic.cloned()),
                 }

@@ -183,7 +183,7 @@ impl Admin {
                 match self.delete_records_at(leader, &partitions).await {
                     Ok(deleted) => results.extend(deleted),
                     Err(error) => {
-                        results.extend(partitions.into_iter().map(|(p, _)| (p, Err(error.clone()))))
+                        results.extend(partitions.into_iter().map(|(p, _)| (p, Err(error.clone()))));
                     }
                 }
             }

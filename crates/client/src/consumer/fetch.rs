@@ -15,7 +15,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::fetched::{Aborted, Fetched, Rules};
-use super::{Consumer, ConsumerConfig, OffsetReset, Position, StartAt};
+use super::{Consumer, ConsumerConfig, OffsetReset, Position, Reading, StartAt};
 use crate::cluster::Purpose;
 use crate::connection::CallOptions;
 use crate::{Cluster, Error, Result, random};
@@ -67,7 +67,7 @@ impl Consumer {
             let (leader, leader_epoch, topic_id) = match found {
                 Ok(found) => found,
                 Err(error) => {
-                    tracing::warn!(%partition, %error, "cannot fetch yet");
+                    told(reading, partition, &error, "cannot fetch yet");
                     let at = Instant::now() + self.cluster.backoff().delay(reading.attempts, random::bits());
                     reading.attempts += 1;
                     reading.retry_at = Some(at);
@@ -145,20 +145,29 @@ impl Consumer {
             (Some(ErrorCode::OffsetOutOfRange), Some(reset)) => {
                 tracing::warn!(%partition, offset = wanted.position.offset, ?reset, "offset out of range");
                 reading.seek(reset);
-                return Ok(());
+                Ok(())
             }
             _ => {
+                let retriable = error.is_retriable();
+                if retriable {
+                    told(reading, partition, &error, "fetching again");
+                    self.cluster.forget(&partition.topic);
+                }
                 reading.retry_at =
                     Some(Instant::now() + self.cluster.backoff().delay(reading.attempts, random::bits()));
                 reading.attempts += 1;
+                if retriable { Ok(()) } else { Err(error) }
             }
         }
-        if error.is_retriable() {
-            tracing::warn!(%partition, %error, "fetching again");
-            self.cluster.forget(&partition.topic);
-            return Ok(());
-        }
-        Err(error)
+    }
+}
+
+/// A failure that will be tried again: a warning the first time, noise after that.
+fn told(reading: &Reading, partition: &TopicPartition, error: &Error, what: &str) {
+    if reading.attempts == 0 {
+        tracing::warn!(%partition, %error, "{what}");
+    } else {
+        tracing::debug!(%partition, %error, attempt = reading.attempts, "{what}");
     }
 }
 

@@ -60,7 +60,8 @@ pub struct ProducerConfig {
     pub compression: Compression,
     /// `linger.ms`: how long a batch waits for more records.
     pub linger: Duration,
-    /// `batch.size`: a batch of this size does not wait.
+    /// `batch.size`: a batch of this size does not wait. Larger than Kafka's 16 KiB by default, because one batch of a
+    /// partition is in flight at a time and not five.
     pub batch_bytes: usize,
     /// `max.request.size`.
     pub max_request_bytes: usize,
@@ -83,7 +84,7 @@ impl Default for ProducerConfig {
             idempotence: true,
             compression: Compression::default(),
             linger: Duration::from_millis(5),
-            batch_bytes: 16 << 10,
+            batch_bytes: 128 << 10,
             max_request_bytes: 1 << 20,
             buffer_bytes: 32 << 20,
             max_block: Duration::from_secs(60),
