@@ -52,7 +52,7 @@ pub(crate) async fn decide<R: Send + 'static>(
 ) -> Result<R, ErrorCode> {
     let shell = node.controller();
     let turn = Arc::clone(&shell.turn).lock_owned().await;
-    let image = node.image();
+    let image = node.newest_image();
     let outcome = decision(&shell.machine, &image, &mut shell.random.lock());
     if outcome.records.is_empty() {
         return Ok(outcome.reply);

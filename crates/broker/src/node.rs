@@ -37,8 +37,9 @@ pub(crate) struct Node {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) random: Mutex<Random>,
-    /// The image that the partitions of this node follow.
-    pub(crate) followed: tokio::sync::Mutex<Arc<ClusterImage>>,
+    /// The newest image that is carried out.
+    pub(crate) served: ArcSwap<ClusterImage>,
+    pub(crate) follow_turn: tokio::sync::Mutex<()>,
     /// Where the listeners are bound, by name: a port of 0 becomes the one that was given.
     pub(crate) bound: BTreeMap<Arc<str>, SocketAddr>,
     pub(crate) flush_queue: Arc<FlushQueue>,
@@ -72,7 +73,13 @@ impl Node {
         self.broker_configs.load_full()
     }
 
+    /// The cluster as requests see it: what this node has carried out. A topic that is told of can be written.
     pub(crate) fn image(&self) -> Arc<ClusterImage> {
+        self.served.load_full()
+    }
+
+    /// The cluster as the metadata log has it: what the next decision is made on.
+    pub(crate) fn newest_image(&self) -> Arc<ClusterImage> {
         self.published.load()
     }
 
@@ -146,9 +153,9 @@ impl Node {
         if !self.following.load(Ordering::Acquire) {
             return;
         }
-        let mut followed = self.followed.lock().await;
-        let image = self.image();
-        let delta = ClusterDelta::between(&followed, &image);
+        let _turn = self.follow_turn.lock().await;
+        let image = self.newest_image();
+        let delta = ClusterDelta::between(&self.image(), &image);
         if !delta.is_empty() {
             let node = Arc::clone(self);
             let newest = Arc::clone(&image);
@@ -159,7 +166,7 @@ impl Node {
                 tracing::error!("a change of the cluster's metadata could not be carried out");
             }
         }
-        *followed = image;
+        self.served.store(image);
     }
 
     /// Moves the start of a log and makes that durable.

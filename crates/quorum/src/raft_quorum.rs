@@ -56,7 +56,7 @@ impl RaftQuorum {
         let opened = opened.map_err(|e| Error::Failed(e.to_string()))??;
 
         let raft = Raft::new(node_id, config, LocalOnly, opened.log, opened.machine).await.map_err(fatal)?;
-        take_lead(&raft, node_id, voter).await?;
+        take_lead(&raft, node_id, voter, opened.has_data).await?;
         let (publish, status) =
             watch::channel(driver::published(&raft.metrics().borrow(), &opened.progress.borrow()));
         let driver = tokio::spawn(driver.run(raft.clone(), opened.progress.clone(), publish));
@@ -172,17 +172,19 @@ fn open_disk<S: StateMachine>(options: &Options, node_id: NodeId, state: S) -> R
 }
 
 /// Becomes the leader, and waits until the first entry of the new epoch is applied: all before it is, too.
-async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter) -> Result<(), Error> {
+async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter, has_data: bool) -> Result<(), Error> {
     let members = BTreeMap::from([(node_id, voter.clone())]);
-    match raft.initialize(members.clone()).await {
+    let begun = if has_data { Err(None) } else { raft.initialize(members.clone()).await.map_err(Some) };
+    match begun {
         Ok(()) => {}
-        Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {
+        // There is a log, or a vote that an earlier start left without one.
+        Err(None | Some(RaftError::APIError(InitializeError::NotAllowed(_)))) => {
             raft.trigger().elect().await.map_err(fatal)?;
         }
-        Err(RaftError::APIError(refused @ InitializeError::NotInMembers(_))) => {
+        Err(Some(RaftError::APIError(refused @ InitializeError::NotInMembers(_)))) => {
             return Err(Error::Failed(refused.to_string()));
         }
-        Err(RaftError::Fatal(stopped)) => return Err(fatal(stopped)),
+        Err(Some(RaftError::Fatal(stopped))) => return Err(fatal(stopped)),
     }
     let mut metrics = raft.metrics();
     let leads = metrics.wait_for(|m| {

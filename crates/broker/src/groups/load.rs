@@ -75,6 +75,11 @@ fn replay(runtime: &mut Runtime<GroupCoordinator>, from: Offset, bytes: &[u8]) -
             if record.offset < from {
                 continue;
             }
+            if batch.header().attributes.is_transactional() {
+                // Whether it counts, its marker says: not read while there are no transactions.
+                runtime.skip(record.offset);
+                continue;
+            }
             let Some(entry) = coordinator_record(record.key, record.value) else { continue };
             runtime
                 .load(record.offset, &entry)
