@@ -245,11 +245,27 @@ impl Segment {
         if self.size_bytes == 0 {
             return Ok(None);
         }
-        let mut walk = self.headers_from(dir, self.offset_index.position_before(dir, offset)?)?;
+        let start = self.offset_index.position_before(dir, offset)?;
+        let mut walk = self.headers_from(dir, start)?;
+        let mut checked = start == 0;
         while let Some(found) = walk.next()? {
+            // An index that leads beyond the offset would make the read skip records.
+            checked |= found.header.base_offset <= offset;
+            if !checked {
+                break;
+            }
             if found.header.last_offset() >= offset {
                 return Ok(Some(found));
             }
+        }
+        if !checked {
+            let path = self.offset_index.entries.file().path(dir, self.base_offset);
+            return Err(corrupt(
+                &path,
+                0,
+                format!("{offset} at position {start}"),
+                "the batch with that offset or one before",
+            ));
         }
         Ok(None)
     }

@@ -2,6 +2,8 @@
 
 mod append;
 mod crash;
+mod garbage;
+mod kafka;
 mod model;
 mod producers;
 mod read;
