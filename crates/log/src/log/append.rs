@@ -133,7 +133,7 @@ impl Log {
             let rolled = self.roll(incoming.first_offset, now);
             rolled.inspect_err(|error| {
                 if !is_full(error) {
-                    self.fence()
+                    self.fence();
                 }
             })?;
         }
