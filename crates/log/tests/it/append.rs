@@ -217,7 +217,9 @@ fn segments_roll_by_size_time_and_offset() {
 #[test]
 fn followers_keep_what_the_leader_wrote() {
     let (_, mut leader) = new_log(small());
-    (0..9).for_each(|_| drop(append(&mut leader, packed(Codec::Lz4, 2))));
+    for _ in 0..9 {
+        append(&mut leader, packed(Codec::Lz4, 2));
+    }
     let (_, mut follower) = new_log(small());
     let all = stored(&leader);
     let info = follower.append_as_follower(&all[..all.len() - 1], NOW).unwrap().unwrap();

@@ -66,7 +66,9 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
 #[test]
 fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
-    (0..3).for_each(|_| drop(append(&mut log, plain(2))));
+    for _ in 0..3 {
+        append(&mut log, plain(2));
+    }
     let used: usize = disk.dump().values().map(Vec::len).sum();
     disk.set_capacity_bytes(used as u64 + 20);
     for _ in 0..3 {
@@ -102,7 +104,9 @@ fn a_full_disk_at_a_roll_too() {
 /// A log of four batches in one segment, durable to offset 4, with the byte at a position changed.
 fn damaged(position: u64, recovery_point: i64) -> log::Result<(Log, log::RecoveryReport)> {
     let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
-    (0..4).for_each(|_| drop(append(&mut log, plain(2))));
+    for _ in 0..4 {
+        append(&mut log, plain(2));
+    }
     log.close().unwrap();
     let file = disk.open(&Path::new(DIR).join("00000000000000000000.log"), false).unwrap();
     let mut byte = [0];
@@ -137,7 +141,9 @@ fn a_corrupt_batch_before_it_is_an_error_with_its_place() {
 #[test]
 fn missing_and_bad_indexes_are_rebuilt() {
     let (disk, mut log) = new_log(small());
-    (0..20).for_each(|_| drop(append(&mut log, plain(2))));
+    for _ in 0..20 {
+        append(&mut log, plain(2));
+    }
     log.close().unwrap();
     let (all, before) = (everything(&open(&disk, small(), CLEAN)), disk.dump());
     let dir = Path::new(DIR);
@@ -156,7 +162,9 @@ fn missing_and_bad_indexes_are_rebuilt() {
 #[test]
 fn an_index_that_leads_astray_is_an_error_and_skips_nothing() {
     let (disk, mut log) = new_log(LogConfig { segment_bytes: 100_000, ..small() });
-    (0..20).for_each(|_| drop(append(&mut log, plain(2))));
+    for _ in 0..20 {
+        append(&mut log, plain(2));
+    }
     log.close().unwrap();
     let index = disk.open(&Path::new(DIR).join("00000000000000000000.index"), false).unwrap();
     // The position of the second entry: beyond the end of the segment, or in the next batch.

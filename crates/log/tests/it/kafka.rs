@@ -46,7 +46,7 @@ fn is_read_and_closed_without_a_change() {
     let copy = copy();
     let dir = copy.path().join("tiny-0");
     let before = contents(&dir);
-    let log = open(&dir, true);
+    let mut log = open(&dir, true);
     assert_eq!(
         (log.log_start_offset(), log.log_end_offset(), log.last_stable_offset()),
         (Offset(0), Offset(21), Offset(21))
@@ -83,7 +83,7 @@ fn recovery_comes_to_the_same_as_kafka() {
     for index in ["00000000000000000000.index", "00000000000000000000.timeindex"] {
         OsDisk.open(&dir.join(index), false).unwrap().set_len(10_485_756).unwrap();
     }
-    let log = open(&dir, false);
+    let mut log = open(&dir, false);
     let kept = log.producers().get(ProducerId(1005)).unwrap();
     assert_eq!((kept.producer_epoch, kept.coordinator_epoch), (protocol::ProducerEpoch(1), 4));
     assert_eq!(log.producers().producers().count(), clean.producers().count());

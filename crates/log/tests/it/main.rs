@@ -1,5 +1,7 @@
 //! The log from outside, over the simulated disk.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod append;
 mod crash;
 mod garbage;

@@ -137,7 +137,9 @@ fn the_last_stable_offset_waits_for_the_oldest_transaction() {
 fn an_open_transaction_survives_segments_and_restarts() {
     let (disk, mut log) = new_log(small());
     append(&mut log, of_producer(1, 0, 0, 2, true));
-    (0..20).for_each(|_| drop(append(&mut log, plain(2))));
+    for _ in 0..20 {
+        append(&mut log, plain(2));
+    }
     assert!(log.segment_count() > 3);
     log.close().unwrap();
     let mut log = open(&disk, small(), CLEAN);

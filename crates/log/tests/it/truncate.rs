@@ -42,7 +42,9 @@ fn beyond_the_end_only_forgets_an_empty_epoch() {
 #[test]
 fn fully() {
     let (disk, mut log) = new_log(small());
-    (0..20).for_each(|at| drop(append(&mut log, of_producer(1, 0, at, 1, false))));
+    for at in 0..20 {
+        append(&mut log, of_producer(1, 0, at, 1, false));
+    }
     log.truncate_fully_and_start_at(Offset(100), Offset(90), NOW).unwrap();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(90), Offset(100)));
     assert_eq!((log.latest_leader_epoch(), log.producers().producers().count()), (None, 0));
@@ -57,11 +59,15 @@ fn fully() {
 #[test]
 fn a_flush_from_before_says_nothing_about_what_came_after() {
     let (_, mut log) = new_log(small());
-    (0..4).for_each(|_| drop(append(&mut log, plain(1))));
+    for _ in 0..4 {
+        append(&mut log, plain(1));
+    }
     let target = log.flush_target().unwrap().unwrap();
     target.sync().unwrap();
     log.truncate_to(Offset(1), NOW).unwrap();
-    (0..3).for_each(|_| drop(append(&mut log, plain(1))));
+    for _ in 0..3 {
+        append(&mut log, plain(1));
+    }
     log.mark_flushed(&target);
     assert_eq!(log.durable_offset(), Offset(0));
     log.flush().unwrap();
