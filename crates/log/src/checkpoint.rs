@@ -203,3 +203,89 @@ pub fn read_topic_id(disk: &dyn Disk, dir: &Path) -> Result<Option<Uuid>> {
 pub fn write_topic_id(disk: &dyn Disk, dir: &Path, topic_id: Uuid) -> Result<()> {
     replace_file(disk, &dir.join(PARTITION_METADATA), format!("version: 0\ntopic_id: {topic_id}").as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::disk::sim::SimDisk;
+
+    fn write(text: &[u8], name: &str) -> SimDisk {
+        let disk = SimDisk::new(1);
+        disk.create_dir_all("/d".as_ref()).unwrap();
+        disk.open(&Path::new("/d").join(name), true).unwrap().write_at(text, 0).unwrap();
+        disk
+    }
+
+    const POINT: OffsetCheckpoint = OffsetCheckpoint::RecoveryPoint;
+
+    #[test]
+    fn checkpoints_are_kafkas() {
+        let disk = write(b"0\n2\na-b 3 17\nc 0 9\n", POINT.file_name());
+        let offsets = POINT.read(&disk, "/d".as_ref()).unwrap();
+        let expect = [(TopicPartition::new("a-b", 3), Offset(17)), (TopicPartition::new("c", 0), Offset(9))];
+        assert_eq!(offsets, BTreeMap::from(expect));
+        let again = offsets.iter().map(|(tp, offset)| (tp, *offset));
+        OffsetCheckpoint::HighWatermark.write(&disk, "/d".as_ref(), again).unwrap();
+        let files = disk.dump();
+        let content = |name: &str| &files[&Path::new("/d").join(name)];
+        assert_eq!(content("replication-offset-checkpoint"), content(POINT.file_name()));
+        assert!(OffsetCheckpoint::LogStartOffset.read(&disk, "/d".as_ref()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn broken_checkpoints_are_errors_with_their_place() {
+        let check = |text: &str, expect: u64| match POINT
+            .read(&write(text.as_bytes(), POINT.file_name()), "/d".as_ref())
+        {
+            Err(crate::Error::Corrupt { position, .. }) => assert_eq!(position, expect, "{text:?}"),
+            other => panic!("{text:?}: {other:?}"),
+        };
+        check("", 0);
+        check("1\n0\n", 0);
+        check("0\n2\na 0 1\n", 2);
+        check("0\n1\na 0 1\nb 0 1\n", 2);
+        check("0\n2\na 0 1\nb 0\n", 10);
+        check("0\n1\na 0 x\n", 4);
+    }
+
+    #[test]
+    fn meta_properties() {
+        let text = b"#\n#Sat Nov 21 12:19:07 UTC 2026\nnode.id=1\ndirectory.id=xZuhtLPzQ0u0hOpAomk7Ng\nversion=1\ncluster.id=J5pqZ7GESgF1kF9EKrdtuQ\n";
+        let disk = write(text, "meta.properties");
+        let meta = MetaProperties::read(&disk, "/d".as_ref()).unwrap().unwrap();
+        assert_eq!((meta.node_id, meta.cluster_id.as_str()), (BrokerId(1), "J5pqZ7GESgF1kF9EKrdtuQ"));
+        assert_eq!(meta.directory_id.unwrap().to_string(), "xZuhtLPzQ0u0hOpAomk7Ng");
+        let other = MetaProperties { cluster_id: "a=b:c#d".into(), directory_id: None, ..meta };
+        other.write(&disk, "/d".as_ref()).unwrap();
+        assert_eq!(MetaProperties::read(&disk, "/d".as_ref()).unwrap(), Some(other));
+        assert_eq!(MetaProperties::read(&SimDisk::new(1), "/".as_ref()).unwrap(), None);
+        assert!(MetaProperties::read(&write(b"version=0\n", "meta.properties"), "/d".as_ref()).is_err());
+    }
+
+    #[test]
+    fn partition_metadata() {
+        let disk = write(b"", "x");
+        assert_eq!(read_topic_id(&disk, "/d".as_ref()).unwrap(), None);
+        write_topic_id(&disk, "/d".as_ref(), Uuid::METADATA_TOPIC).unwrap();
+        assert_eq!(
+            disk.dump()[Path::new("/d/partition.metadata")],
+            b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ"
+        );
+        assert_eq!(read_topic_id(&disk, "/d".as_ref()).unwrap(), Some(Uuid::METADATA_TOPIC));
+        assert!(read_topic_id(&write(b"version: 0\n", "partition.metadata"), "/d".as_ref()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[0-9a \n:=\\\\-]{0,60}") {
+            for bytes in [bytes, text.into_bytes()] {
+                let _ = POINT.read(&write(&bytes, POINT.file_name()), "/d".as_ref());
+                let _ = read_leader_epochs(&write(&bytes, LEADER_EPOCHS), "/d".as_ref());
+                let _ = MetaProperties::read(&write(&bytes, "meta.properties"), "/d".as_ref());
+                let _ = read_topic_id(&write(&bytes, PARTITION_METADATA), "/d".as_ref());
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `log/` | [`Log`]: open and recover, append, read, look up by time, cut, retain, flush |
 //! | `validate` | what a leader checks on batches and how it stamps them; pure |
+//! | `refusal` | why batches are refused, with Kafka's codes |
 //! | `producer/` | what a partition remembers of its producers and transactions; pure |
 //! | `leader_epochs` | where each leader's epoch began |
 //! | `segment` | one `.log` file with its indexes |
@@ -39,6 +40,7 @@ mod log;
 pub mod log_dir;
 mod offset_index;
 pub mod producer;
+mod refusal;
 mod scan;
 mod segment;
 mod time_index;

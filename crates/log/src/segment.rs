@@ -2,6 +2,7 @@
 //!
 //! Positions are 32 bits, as in the index: a segment has at most 2 GiB.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use protocol::Offset;
@@ -216,6 +217,15 @@ impl Segment {
         self.time_index.entries.write(dir, self.base_offset)
     }
 
+    /// The files of the indexes, which were written, to be synced.
+    pub(crate) fn index_files(&self, dir: &Dir) -> Result<Vec<(PathBuf, Arc<dyn DiskFile>)>> {
+        let mut files = vec![self.offset_index.entries.file(), self.time_index.entries.file()];
+        files.extend(self.txn_index.exists().then(|| self.txn_index.file()));
+        let open =
+            |file: &LazyFile| Ok((file.path(dir, self.base_offset), file.get(dir, self.base_offset, false)?));
+        files.into_iter().map(open).collect()
+    }
+
     /// Closes the files that can be opened again at any time.
     pub(crate) fn close_files(&self) {
         self.log.close();
@@ -245,11 +255,27 @@ impl Segment {
         if self.size_bytes == 0 {
             return Ok(None);
         }
-        let mut walk = self.headers_from(dir, self.offset_index.position_before(dir, offset)?)?;
+        let start = self.offset_index.position_before(dir, offset)?;
+        let mut walk = self.headers_from(dir, start)?;
+        let mut checked = start == 0;
         while let Some(found) = walk.next()? {
+            // An index that leads beyond the offset would make the read skip records.
+            checked |= found.header.base_offset <= offset;
+            if !checked {
+                break;
+            }
             if found.header.last_offset() >= offset {
                 return Ok(Some(found));
             }
+        }
+        if !checked {
+            let path = self.offset_index.entries.file().path(dir, self.base_offset);
+            return Err(corrupt(
+                &path,
+                0,
+                format!("{offset} at position {start}"),
+                "the batch with that offset or one before",
+            ));
         }
         Ok(None)
     }
@@ -324,7 +350,7 @@ impl Segment {
     }
 
     /// Renames the segment's files so that they are no longer part of the log; says what remains to be removed.
-    pub(crate) fn mark_deleted(&self, dir: &Dir) -> Result<Vec<std::path::PathBuf>> {
+    pub(crate) fn mark_deleted(&self, dir: &Dir) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for kind in Kind::ALL {
             files.extend(dir.mark_deleted(self.base_offset, kind)?);

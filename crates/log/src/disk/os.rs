@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use rustix::fs::{FlockOperation, fcntl_lock, flock, statvfs};
+use rustix::io::Errno;
 
 use super::{Disk, DiskFile, Entry, LockGuard, Space, Stat};
 
@@ -82,9 +83,7 @@ impl Disk for OsDisk {
             .and_then(|()| fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive));
         match taken {
             Ok(()) => Ok(Some(Box::new(OsLock(file)))),
-            Err(error) if matches!(error, rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::ACCESS) => {
-                Ok(None)
-            }
+            Err(Errno::WOULDBLOCK | Errno::ACCESS) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

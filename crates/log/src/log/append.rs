@@ -43,7 +43,10 @@ impl Log {
         let rules = Rules { config: &self.config, leader_epoch, origin, now_ms: now.unix_ms };
         let first_offset = self.log_end_offset;
         let validated = validate(records, first_offset, rules)?;
-        let bytes = validated.rebuilt.as_deref().unwrap_or(&records[..validated.size_bytes]);
+        let bytes = match &validated.rebuilt {
+            Some(rebuilt) => rebuilt,
+            None => &records[..validated.size_bytes],
+        };
         self.check_size(bytes)?;
         let changes = match self.producers.check(bytes, origin)? {
             Check::New(changes) => changes,
@@ -130,7 +133,7 @@ impl Log {
             let rolled = self.roll(incoming.first_offset, now);
             rolled.inspect_err(|error| {
                 if !is_full(error) {
-                    self.fence()
+                    self.fence();
                 }
             })?;
         }

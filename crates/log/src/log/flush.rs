@@ -118,25 +118,12 @@ impl Log {
             if self.segment_end(segment) <= durability.offset {
                 continue;
             }
-            let (dir, base_offset) = (&self.dir, segment.base_offset);
-            files.push((segment.log.path(dir, base_offset), segment.log_file(dir)?));
-            if base_offset == self.active.base_offset {
-                // Its indexes are rebuilt after a crash.
-                break;
-            }
-            let offset_index = segment.offset_index.entries.file();
-            files.push((offset_index.path(dir, base_offset), offset_index.get(dir, base_offset, false)?));
-            let time_index = segment.time_index.entries.file();
-            files.push((time_index.path(dir, base_offset), time_index.get(dir, base_offset, false)?));
-            if segment.txn_index.exists() {
-                let txn_index = segment.txn_index.file();
-                files.push((txn_index.path(dir, base_offset), txn_index.get(dir, base_offset, false)?));
-            }
-            let snapshot = self.segment_end(segment);
-            if self.snapshots.contains(&snapshot) {
-                let path = dir.file(snapshot, Kind::Snapshot);
-                let file = dir.disk.open(&path, false).at("open", &path)?;
-                files.push((path, file));
+            let path = segment.log.path(&self.dir, segment.base_offset);
+            files.push((path, segment.log_file(&self.dir)?));
+            // The indexes of the active segment are rebuilt after a crash.
+            if segment.base_offset != self.active.base_offset {
+                files.extend(segment.index_files(&self.dir)?);
+                files.extend(self.snapshot_file(self.segment_end(segment))?);
             }
         }
         Ok(Some(FlushTarget {
@@ -182,17 +169,21 @@ impl Log {
         self.active.seal(&self.dir)?;
         self.take_snapshot()?;
         self.flush()?;
-        for file in [self.active.offset_index.entries.file(), self.active.time_index.entries.file()] {
-            let path = file.path(&self.dir, self.active.base_offset);
-            file.get(&self.dir, self.active.base_offset, false)?.sync_data().at("sync", &path)?;
+        let mut files = self.active.index_files(&self.dir)?;
+        files.extend(self.snapshot_file(self.producers.end_offset())?);
+        for (path, file) in files {
+            file.sync_data().at("sync", &path)?;
         }
-        if self.active.txn_index.exists() {
-            let file = self.active.txn_index.file();
-            let path = file.path(&self.dir, self.active.base_offset);
-            file.get(&self.dir, self.active.base_offset, false)?.sync_data().at("sync", &path)?;
-        }
-        let path = self.dir.file(self.producers.end_offset(), Kind::Snapshot);
-        self.dir.disk.open(&path, false).at("open", &path)?.sync_data().at("sync", &path)?;
         self.dir.sync()
+    }
+
+    /// The snapshot of the producers at an offset, if there is one.
+    fn snapshot_file(&self, offset: Offset) -> Result<Option<(PathBuf, Arc<dyn DiskFile>)>> {
+        if !self.snapshots.contains(&offset) {
+            return Ok(None);
+        }
+        let path = self.dir.file(offset, Kind::Snapshot);
+        let file = self.dir.disk.open(&path, false).at("open", &path)?;
+        Ok(Some((path, file)))
     }
 }

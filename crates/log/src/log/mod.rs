@@ -160,19 +160,19 @@ impl Log {
 
     /// The segments from the one on that may hold an offset.
     fn segments_from(&self, offset: Offset) -> impl Iterator<Item = &Segment> {
-        let after = self.segments_before(offset + 1);
+        let after = self.segments_up_to(offset);
         self.segments().skip(after.saturating_sub(1))
     }
 
-    /// How many segments have a base offset before this one.
-    fn segments_before(&self, offset: Offset) -> usize {
-        let older = self.older.partition_point(|segment| segment.base_offset < offset);
-        older + usize::from(self.active.base_offset < offset)
+    /// How many segments have a base offset up to this one.
+    fn segments_up_to(&self, offset: Offset) -> usize {
+        let older = self.older.partition_point(|segment| segment.base_offset <= offset);
+        older + usize::from(self.active.base_offset <= offset)
     }
 
     /// Where the next segment begins, or the log ends.
     fn segment_end(&self, segment: &Segment) -> Offset {
-        let next = self.segments_before(segment.base_offset + 1);
+        let next = self.segments_up_to(segment.base_offset);
         self.segments().nth(next).map_or(self.log_end_offset, |next| next.base_offset)
     }
 

@@ -135,7 +135,7 @@ impl Log {
         let intact = if recovery.clean_shutdown {
             self.segment_count()
         } else {
-            self.segments_before(trusted + 1).saturating_sub(1)
+            self.segments_up_to(trusted).saturating_sub(1)
         };
         self.load_intact_segments(listing, intact, report)?;
         if recovery.clean_shutdown {

@@ -86,3 +86,54 @@ impl Fields<'_> {
         Some(entry)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn state() -> ProducerState {
+        let mut state = ProducerState::new(Offset(9));
+        for id in 0..3 {
+            let batch =
+                BatchMeta { last_sequence: 4, last_offset: Offset(id + 1), offset_delta: 1, timestamp: 77 };
+            let mut entry = ProducerEntry::new(ProducerId(id)).with_last_batch((id > 0).then_some(batch));
+            entry.producer_epoch = ProducerEpoch(2);
+            entry.last_timestamp = 77;
+            entry.coordinator_epoch = 5;
+            entry.current_txn_first_offset = (id == 2).then_some(Offset(2));
+            state.insert(entry);
+        }
+        state
+    }
+
+    #[test]
+    fn comes_back_as_it_was() {
+        assert_eq!(decode(&encode(&state()), Offset(9)), Ok(state()));
+        let empty = ProducerState::new(Offset(1));
+        assert_eq!(encode(&empty), [0, 1, 0x48, 0x67, 0x4b, 0xc7, 0, 0, 0, 0]);
+        assert_eq!(decode(&encode(&empty), Offset(1)), Ok(empty));
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let bytes = encode(&state());
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(decode(&changed, Offset(9)).is_err(), "byte {at}");
+            assert!(decode(&bytes[..at], Offset(9)).is_err(), "cut at {at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_with_a_good_crc_are_read_or_refused(entries in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut bytes = vec![0, 1];
+            bytes.extend(crc32c::crc32c(&entries).to_be_bytes());
+            bytes.extend(entries);
+            let _ = decode(&bytes, Offset(0));
+        }
+    }
+}

@@ -1,7 +1,11 @@
 //! The log from outside, over the simulated disk.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod append;
 mod crash;
+mod garbage;
+mod kafka;
 mod model;
 mod producers;
 mod read;

@@ -115,7 +115,10 @@ impl Model {
             Op::Read { at, max_bytes, min_one } => self.read(self.offset(*at), *max_bytes, *min_one)?,
             Op::Truncate { at } => {
                 let offset = self.offset(*at);
-                (self.durable, self.checkpoint) = (self.durable.min(offset), self.checkpoint.min(offset));
+                // The batch with the offset goes as a whole.
+                let inside = self.batches.iter().find(|batch| batch.last >= offset);
+                let left = inside.map_or(offset, |batch| batch.first.min(offset));
+                (self.durable, self.checkpoint) = (self.durable.min(left), self.checkpoint.min(left));
                 self.log().truncate_to(Offset(offset), NOW)?;
                 self.batches.retain(|batch| batch.last < offset);
                 // Of a batch that is cut in two nothing remains.

@@ -1,1 +1,179 @@
-//! To come.
+//! Idempotent and transactional producers.
+
+use log::{AbortedTxn, Error, Log, LogConfig, Origin, Recovery, Refusal};
+use protocol::{Offset, ProducerEpoch, ProducerId};
+use stdx::Now;
+
+use crate::support::*;
+
+fn check(log: &mut Log, epoch: i16, sequence: i32, records: usize, expect: Result<i64, ()>) {
+    let mut batch = of_producer(1, epoch, sequence, records, false);
+    match (log.append_as_leader(&mut batch, EPOCH, NOW, Origin::Client), expect) {
+        (Ok(info), Ok(first)) => assert_eq!(info.first_offset, Offset(first), "{epoch} {sequence}"),
+        (Err(Error::Refused(_)), Err(())) => {}
+        (found, _) => panic!("epoch {epoch}, sequence {sequence}: {found:?}"),
+    }
+}
+
+#[test]
+fn sequences_go_on_without_gaps() {
+    let (_, mut log) = new_log(small());
+    // An unknown producer may start anywhere: its records may be deleted.
+    check(&mut log, 0, 7, 2, Ok(0));
+    check(&mut log, 0, 9, 1, Ok(2));
+    check(&mut log, 0, 11, 1, Err(()));
+    check(&mut log, 0, 8, 2, Err(()));
+    check(&mut log, 0, 10, 1, Ok(3));
+    // A new epoch starts at 0.
+    check(&mut log, 1, 11, 1, Err(()));
+    check(&mut log, 1, 0, 1, Ok(4));
+    check(&mut log, 1, 0, 2, Err(()));
+    check(&mut log, 0, 11, 1, Err(()));
+    let refusal = refused(&mut log, of_producer(1, 0, 0, 1, false));
+    let epochs = (ProducerEpoch(0), ProducerEpoch(1));
+    assert_eq!(
+        refusal,
+        Refusal::ProducerEpoch { producer_id: ProducerId(1), found: epochs.0, last: epochs.1 }
+    );
+}
+
+#[test]
+fn sequences_wrap() {
+    let (_, mut log) = new_log(small());
+    check(&mut log, 0, i32::MAX - 1, 4, Ok(0));
+    check(&mut log, 0, i32::MAX - 1, 4, Ok(0));
+    check(&mut log, 0, 2, 1, Ok(4));
+    let (_, mut log) = new_log(small());
+    check(&mut log, 0, i32::MAX, 1, Ok(0));
+    check(&mut log, 0, 0, 1, Ok(1));
+    check(&mut log, 0, i32::MAX, 1, Ok(0));
+}
+
+#[test]
+fn five_batches_are_remembered_also_after_a_crash() {
+    let (disk, mut log) = new_log(small());
+    (0..7).for_each(|at| check(&mut log, 0, at * 2, 2, Ok(i64::from(at) * 2)));
+    let after = |log: &mut Log| {
+        for at in 2..7 {
+            let info = append(log, of_producer(1, 0, at * 2, 2, false));
+            let expect = (Offset(i64::from(at) * 2), Offset(i64::from(at) * 2 + 1), true);
+            assert_eq!((info.first_offset, info.last_offset, info.duplicate), expect);
+        }
+        check(log, 0, 2, 2, Err(()));
+        assert_eq!(log.log_end_offset(), Offset(14));
+    };
+    after(&mut log);
+    log.flush().unwrap();
+    drop(log);
+    disk.crash();
+    after(&mut open(&disk, LogConfig { segment_bytes: 100_000, ..small() }, Recovery::default()));
+}
+
+#[test]
+fn a_clean_restart_knows_the_last_batch() {
+    let (disk, mut log) = new_log(small());
+    (0..7).for_each(|at| check(&mut log, 0, at * 2, 2, Ok(i64::from(at) * 2)));
+    log.close().unwrap();
+    let mut log = open(&disk, small(), CLEAN);
+    check(&mut log, 0, 12, 2, Ok(12));
+    check(&mut log, 0, 15, 1, Err(()));
+    check(&mut log, 0, 14, 1, Ok(14));
+}
+
+#[test]
+fn silent_producers_are_forgotten() {
+    let (_, mut log) = new_log(LogConfig { producer_id_expiration_ms: 1000, ..small() });
+    append(&mut log, of_producer(1, 0, 0, 1, false));
+    append(&mut log, of_producer(2, 0, 0, 1, true));
+    let at = |ms| Now::at_ms(NOW.monotonic_ms + ms);
+    log.remove_expired_producers(at(999));
+    assert_eq!(log.producers().producers().count(), 2);
+    log.remove_expired_producers(at(1000));
+    // The one with a transaction stays.
+    let left: Vec<_> = log.producers().producers().map(|producer| producer.producer_id).collect();
+    assert_eq!(left, [ProducerId(2)]);
+}
+
+fn stable(log: &mut Log) -> i64 {
+    log.set_high_watermark(log.log_end_offset());
+    log.last_stable_offset().get()
+}
+
+#[test]
+fn the_last_stable_offset_waits_for_the_oldest_transaction() {
+    let (disk, mut log) = new_log(small());
+    append(&mut log, plain(1));
+    append(&mut log, of_producer(1, 0, 0, 2, true));
+    append(&mut log, of_producer(2, 0, 0, 2, true));
+    assert_eq!(stable(&mut log), 1);
+    append_marker(&mut log, marker(2, 0, false, 1));
+    assert_eq!(stable(&mut log), 1);
+    append_marker(&mut log, marker(1, 0, true, 1));
+    // Decided, but the marker is not replicated.
+    log.set_high_watermark(Offset(5));
+    assert_eq!(log.last_stable_offset(), Offset(1));
+    assert_eq!(stable(&mut log), 7);
+    let aborted = AbortedTxn {
+        producer_id: ProducerId(2),
+        first_offset: Offset(3),
+        last_offset: Offset(5),
+        last_stable_offset: Offset(1),
+    };
+    let found = |log: &Log, from, to| log.aborted_transactions(Offset(from), Offset(to)).unwrap();
+    assert_eq!(found(&log, 0, 7), [aborted]);
+    assert_eq!(found(&log, 0, 3), []);
+    assert_eq!(found(&log, 6, 7), []);
+    // All of that after a clean restart, and rebuilt after a crash.
+    log.close().unwrap();
+    let mut log = open(&disk, small(), CLEAN);
+    assert_eq!((stable(&mut log), found(&log, 0, 7)), (7, vec![aborted]));
+    drop(log);
+    disk.crash();
+    let mut log = open(&disk, small(), Recovery::default());
+    assert_eq!((stable(&mut log), found(&log, 0, 7)), (7, vec![aborted]));
+}
+
+#[test]
+fn an_open_transaction_survives_segments_and_restarts() {
+    let (disk, mut log) = new_log(small());
+    append(&mut log, of_producer(1, 0, 0, 2, true));
+    for _ in 0..20 {
+        append(&mut log, plain(2));
+    }
+    assert!(log.segment_count() > 3);
+    log.close().unwrap();
+    let mut log = open(&disk, small(), CLEAN);
+    assert_eq!(stable(&mut log), 0);
+    log.flush().unwrap();
+    drop(log);
+    disk.crash();
+    let mut log = open(&disk, small(), Recovery { recovery_point: Offset(42), ..Recovery::default() });
+    assert_eq!(stable(&mut log), 0);
+    append_marker(&mut log, marker(1, 0, false, 0));
+    assert_eq!(stable(&mut log), 43);
+    assert_eq!(log.aborted_transactions(Offset(0), Offset(2)).unwrap().len(), 1);
+}
+
+#[test]
+fn markers_and_plain_batches_out_of_order_are_refused() {
+    let (_, mut log) = new_log(small());
+    append(&mut log, of_producer(1, 3, 0, 1, true));
+    assert_eq!(refused(&mut log, of_producer(1, 3, 1, 1, false)), Refusal::NotInTransaction(ProducerId(1)));
+    append_marker(&mut log, marker(1, 3, true, 5));
+    let coordinator = |log: &mut Log, mut batch: Vec<u8>| match log.append_as_leader(
+        &mut batch,
+        EPOCH,
+        NOW,
+        Origin::Coordinator,
+    ) {
+        Err(Error::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
+    let old = coordinator(&mut log, marker(1, 3, true, 4));
+    assert_eq!(old, Refusal::CoordinatorEpoch { producer_id: ProducerId(1), found: 4, last: 5 });
+    let old = coordinator(&mut log, marker(1, 2, true, 5));
+    assert!(matches!(old, Refusal::ProducerEpoch { .. }));
+    // A coordinator's own records have no sequences.
+    let mut batch = of_producer(1, 3, -1, 1, true);
+    log.append_as_leader(&mut batch, EPOCH, NOW, Origin::Coordinator).unwrap();
+}

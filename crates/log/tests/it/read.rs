@@ -8,7 +8,9 @@ use crate::support::*;
 /// Twenty batches of two records in several segments.
 fn twenty() -> Log {
     let (_, mut log) = new_log(small());
-    (0..20).for_each(|_| drop(append(&mut log, plain(2))));
+    for _ in 0..20 {
+        append(&mut log, plain(2));
+    }
     assert!(log.segment_count() > 3, "{} segments", log.segment_count());
     log
 }
