@@ -62,7 +62,7 @@ node_start_millstream() {
   [ -x "$binary" ] || cannot "there is no $binary: cargo build --release"
   "$binary" server "$node_dir/server.properties" > "$node_dir/out" 2> "$node_dir/log" &
   node_pid=$!
-  node_await 'grep -q ready "$node_dir/log"'
+  node_await 'grep -qw ready "$node_dir/log"'
 }
 
 node_start_kafka() {

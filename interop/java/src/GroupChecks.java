@@ -333,7 +333,6 @@ final class GroupChecks {
             Checks.same(2, offsets.size());
             Checks.get(admin.deleteConsumerGroupOffsets(group, Set.of(zero)).all());
             Checks.same(Set.of(one), Checks.get(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata()).keySet());
-            // A name that has no topic is no error.
             Checks.raises(GroupIdNotFoundException.class, () -> Checks.get(admin.deleteConsumerGroupOffsets(group + "-no", Set.of(zero)).all()));
             Member member = new Member(topic, "group.id", group);
             Checks.until(() -> member.assigned.size() == 3);
