@@ -293,7 +293,7 @@ pub(crate) struct ProduceArgs {
     #[arg(long, value_name = "P")]
     pub(crate) partition: Option<i32>,
     /// How many replicas must have a record before it counts as delivered.
-    #[arg(long, value_name = "ACKS", default_value = "all")]
+    #[arg(long, value_name = "ACKS", default_value = "all", allow_hyphen_values = true)]
     pub(crate) acks: AcksArg,
     /// none, gzip, snappy, lz4 or zstd.
     #[arg(long, value_name = "CODEC", default_value = "none", value_parser = codec)]

@@ -171,7 +171,6 @@ impl Error {
         let broker = broker.clone();
         match ErrorCode::from_code(code) {
             Some(ErrorCode::None) => Ok(()),
-            // Kafka repeats its stock sentence for the code, or sends nothing; only words of its own help.
             Some(code) => Err(Self::Refused {
                 what: what.into(),
                 broker,

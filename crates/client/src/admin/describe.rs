@@ -62,11 +62,8 @@ impl Admin {
     /// Who is in the cluster.
     pub async fn describe_cluster(&self) -> Result<ClusterInfo> {
         let what = "cannot describe the cluster";
-        // One attempt decides whether the broker is old (before 2.8) or cannot be reached.
-        let old = match self.metadata(what, Some(&[])).await {
-            Ok(metadata) => metadata,
-            Err(error) => return Err(error),
-        };
+        // A broker older than 2.8 tells by metadata only, and any broker that can be reached tells that.
+        let old = self.metadata(what, Some(&[])).await?;
         if self.cluster.any().await?.version(ApiKey::DescribeCluster, i16::MAX).is_err() {
             let broker = |b: crate::Broker| BrokerInfo {
                 id: b.id,

@@ -5,13 +5,15 @@
 
 mod configs;
 mod describe;
-pub(crate) mod groups;
+pub(crate) mod group_offsets;
+mod groups;
 pub(crate) mod offsets;
 mod topics;
 
 pub use configs::{ConfigEntry, ConfigOp, ConfigResource, ConfigSource, ConfigSynonym, ResourceType};
 pub use describe::{BrokerInfo, ClusterInfo, LogDir, LogDirReplica};
-pub use groups::{DescribedGroup, GroupListing, GroupMember, GroupOffset};
+pub use group_offsets::GroupOffset;
+pub use groups::{DescribedGroup, GroupListing, GroupMember};
 pub use offsets::{ListedOffset, OffsetSpec};
 pub use topics::{CreatedTopic, NewTopic};
 

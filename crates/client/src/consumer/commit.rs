@@ -147,7 +147,8 @@ impl Consumer {
     ) -> Result<BTreeMap<TopicPartition, Position>> {
         let Some(group) = &self.config.group_id else { return Ok(BTreeMap::new()) };
         let stable = self.config.isolation == super::Isolation::ReadCommitted;
-        let found = crate::admin::groups::fetch_offsets(&self.cluster, group, Some(partitions), stable).await;
+        let found =
+            crate::admin::group_offsets::fetch_offsets(&self.cluster, group, Some(partitions), stable).await;
         let found = found.inspect_err(|error| self.cluster.doubt_coordinator(group, error))?;
         let position = |o: crate::GroupOffset| Position { offset: o.offset, epoch: o.leader_epoch };
         found.into_iter().map(|(p, offset)| Ok((p, position(offset?)))).collect()

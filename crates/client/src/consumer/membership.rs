@@ -8,16 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use protocol::messages::consumer_protocol_assignment::TopicPartition as AssignedTopic;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::join_group_response::JoinGroupResponse;
 use protocol::messages::leave_group_request::MemberIdentity;
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
-use protocol::messages::{
-    ConsumerProtocolAssignment, ConsumerProtocolSubscription, HeartbeatRequest, JoinGroupRequest,
-    LeaveGroupRequest, SyncGroupRequest,
-};
-use protocol::wire::{DecodeError, EncodeError, Reader, Writer};
+use protocol::messages::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};
+use protocol::wire::EncodeError;
 use protocol::{ApiKey, ErrorCode, TopicPartition};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -25,13 +21,12 @@ use tokio::time::Instant;
 
 use super::ConsumerConfig;
 use super::assignor::{Assignor, Member};
+use super::protocol::{decode_assignment, decode_subscription, encode_assignment, encode_subscription};
 use crate::cluster::Purpose;
 use crate::connection::CallOptions;
 use crate::{Cluster, Error, Request, Result, random};
 
 const PROTOCOL_TYPE: &str = "consumer";
-/// The version of subscriptions and assignments that we write; later ones only add tagged or trailing fields.
-const CONSUMER_PROTOCOL_VERSION: i16 = 1;
 /// What the network may take beyond the rebalance itself.
 const NETWORK_MARGIN: Duration = Duration::from_secs(5);
 /// The patience for saying good-bye.
@@ -436,99 +431,4 @@ impl Task {
 
 fn millis(duration: Duration) -> i32 {
     duration.as_millis().min(i32::MAX as u128) as i32
-}
-
-fn encode_subscription(topics: &[String]) -> Result<Vec<u8>, EncodeError> {
-    let subscription = ConsumerProtocolSubscription {
-        topics: topics.iter().map(|t| t.as_str().into()).collect(),
-        ..Default::default()
-    };
-    let mut w = Writer::new();
-    w.i16(CONSUMER_PROTOCOL_VERSION);
-    subscription.encode(&mut w, CONSUMER_PROTOCOL_VERSION)?;
-    Ok(w.into_bytes())
-}
-
-/// The version that stands in front, or ours where it is newer: what newer ones add comes behind.
-fn consumer_protocol_version(r: &mut Reader<'_>) -> Result<i16, DecodeError> {
-    match r.i16()? {
-        version if version < 0 => {
-            Err(DecodeError::UnsupportedVersion { message: "ConsumerProtocolSubscription", version })
-        }
-        version => Ok(version.min(3)),
-    }
-}
-
-fn decode_subscription(bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
-    let mut r = Reader::new(bytes);
-    let version = consumer_protocol_version(&mut r)?;
-    let subscription = ConsumerProtocolSubscription::decode(&mut r, version)?;
-    Ok(subscription.topics.into_iter().map(|t| t.into_owned()).collect())
-}
-
-fn encode_assignment(partitions: &[TopicPartition]) -> Result<Vec<u8>, EncodeError> {
-    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for p in partitions {
-        topics.entry(&p.topic).or_default().push(p.partition);
-    }
-    let assigned = |(topic, partitions): (&str, Vec<i32>)| AssignedTopic {
-        topic: topic.to_owned().into(),
-        partitions,
-        ..Default::default()
-    };
-    let assignment = ConsumerProtocolAssignment {
-        assigned_partitions: topics.into_iter().map(assigned).collect(),
-        ..Default::default()
-    };
-    let mut w = Writer::new();
-    w.i16(CONSUMER_PROTOCOL_VERSION);
-    assignment.encode(&mut w, CONSUMER_PROTOCOL_VERSION)?;
-    Ok(w.into_bytes())
-}
-
-/// The partitions of an assignment; no bytes are no partitions.
-pub(crate) fn decode_assignment(bytes: &[u8]) -> Result<Vec<TopicPartition>, DecodeError> {
-    if bytes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut r = Reader::new(bytes);
-    let version = consumer_protocol_version(&mut r)?;
-    let assignment = ConsumerProtocolAssignment::decode(&mut r, version)?;
-    let mut partitions = Vec::new();
-    for topic in &assignment.assigned_partitions {
-        let name: Arc<str> = (&*topic.topic).into();
-        partitions.extend(topic.partitions.iter().map(|p| TopicPartition::new(name.clone(), *p)));
-    }
-    partitions.sort();
-    Ok(partitions)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn assignments_come_back() {
-        let partitions = ["a-0", "a-2", "b-1"].map(|p| {
-            let (topic, partition) = p.split_once('-').unwrap();
-            TopicPartition::new(topic, partition.parse().unwrap())
-        });
-        let bytes = encode_assignment(&partitions).unwrap();
-        assert_eq!(decode_assignment(&bytes).unwrap(), partitions);
-        assert_eq!(decode_assignment(&[]).unwrap(), []);
-        assert!(decode_assignment(&[0]).is_err());
-        assert!(decode_assignment(&[0xff, 0xff]).is_err());
-    }
-
-    #[test]
-    fn subscriptions_of_any_version_are_read() {
-        let topics = vec!["t".to_owned(), "u".to_owned()];
-        let mut bytes = encode_subscription(&topics).unwrap();
-        assert_eq!(decode_subscription(&bytes).unwrap(), topics);
-        // Version 0, as old clients and librdkafka write it: one string, null user data.
-        let v0 = [&[0, 0, 0, 0, 0, 1, 0, 1][..], b"t", &[0xff; 4]].concat();
-        assert_eq!(decode_subscription(&v0).unwrap(), ["t"]);
-        bytes.truncate(5);
-        assert!(decode_subscription(&bytes).is_err());
-    }
 }

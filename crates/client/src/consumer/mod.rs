@@ -10,23 +10,24 @@ mod config;
 mod fetch;
 mod fetched;
 mod membership;
+mod protocol;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ::protocol::records::TimestampType;
+use ::protocol::{BrokerId, LeaderEpoch, TopicPartition};
 use bytes::Bytes;
-use protocol::records::TimestampType;
-use protocol::{BrokerId, LeaderEpoch, TopicPartition};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub(crate) use self::protocol::decode_assignment;
 use crate::{Cluster, Error, Header, Result};
 pub use config::{ConsumerConfig, Isolation, OffsetReset, StartAt};
 use fetch::FetchOutcome;
 use fetched::Fetched;
-pub(crate) use membership::decode_assignment;
 use membership::{Event, Identity, Membership};
 
 /// A record that was read.

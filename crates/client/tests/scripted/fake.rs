@@ -24,6 +24,8 @@ pub(crate) struct Received {
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
     pub(crate) body: Vec<u8>,
+    /// The broker's own address.
+    pub(crate) at: SocketAddr,
 }
 
 impl Received {
@@ -59,7 +61,7 @@ pub(crate) enum Reply {
     Close,
 }
 
-type Script = Box<dyn FnMut(&Received, SocketAddr) -> Option<Reply> + Send>;
+type Script = Box<dyn FnMut(&Received) -> Option<Reply> + Send>;
 
 pub(crate) struct FakeBroker {
     pub(crate) address: SocketAddr,
@@ -70,11 +72,7 @@ impl FakeBroker {
     /// Starts a broker. `script` answers what it wants to; for the rest the broker is alone in its cluster and leads
     /// partition 0 of topic `t`.
     pub(crate) async fn start(script: impl FnMut(&Received) -> Option<Reply> + Send + 'static) -> Self {
-        let mut script = script;
-        Self::start_at(Box::new(move |request, _| script(request))).await
-    }
-
-    async fn start_at(script: Script) -> Self {
+        let script: Script = Box::new(script);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -100,6 +98,11 @@ impl FakeBroker {
         Cluster::new(config).unwrap()
     }
 
+    /// The order in which requests of these APIs came.
+    pub(crate) fn order(&self, apis: &[ApiKey]) -> Vec<ApiKey> {
+        self.requests.lock().unwrap().iter().map(|r| r.api).filter(|api| apis.contains(api)).collect()
+    }
+
     /// What came of one API, in order.
     pub(crate) fn received(&self, api: ApiKey) -> Vec<Received> {
         self.requests.lock().unwrap().iter().filter(|r| r.api == api).cloned().collect()
@@ -118,10 +121,10 @@ async fn serve(
         if socket.read_exact(&mut frame).await.is_err() {
             return;
         }
-        let (received, correlation_id) = parse(&frame);
+        let (received, correlation_id) = parse(&frame, address);
         seen.lock().unwrap().push(received.clone());
-        let scripted = script.lock().unwrap()(&received, address);
-        let reply = scripted.unwrap_or_else(|| default_answer(&received, address));
+        let scripted = script.lock().unwrap()(&received);
+        let reply = scripted.unwrap_or_else(|| default_answer(&received));
         let mut out = std::mem::take(&mut held);
         match reply {
             Reply::Body(body) => out.extend(encode(&received, correlation_id, &body)),
@@ -137,13 +140,13 @@ async fn serve(
     }
 }
 
-fn parse(frame: &[u8]) -> (Received, i32) {
+fn parse(frame: &[u8], at: SocketAddr) -> (Received, i32) {
     let mut head = Reader::new(frame);
     let api = ApiKey::from_key(head.i16().unwrap()).unwrap();
     let version = head.i16().unwrap();
     let mut reader = Reader::new(frame);
     let header = RequestHeader::decode(&mut reader, api.request_header_version(version)).unwrap();
-    (Received { api, version, body: reader.remaining().to_vec() }, header.correlation_id)
+    (Received { api, version, body: reader.remaining().to_vec(), at }, header.correlation_id)
 }
 
 fn encode(received: &Received, correlation_id: i32, body: &[u8]) -> Vec<u8> {
@@ -155,10 +158,10 @@ fn encode(received: &Received, correlation_id: i32, body: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], &head, body].concat()
 }
 
-fn default_answer(received: &Received, address: SocketAddr) -> Reply {
+fn default_answer(received: &Received) -> Reply {
     match received.api {
         ApiKey::ApiVersions => received.answer(&api_versions()),
-        ApiKey::Metadata => received.answer(&metadata(address)),
+        ApiKey::Metadata => received.answer(&metadata(received.at)),
         ApiKey::InitProducerId => received.answer(&InitProducerIdResponse {
             producer_id: 7,
             producer_epoch: 0,

@@ -5,4 +5,5 @@
 mod connection;
 mod consumer;
 mod fake;
+mod group;
 mod producer;
