@@ -1,1 +1,18 @@
 //! Black box tests: the real binary, librdkafka and raw sockets, only the wire. One binary, so that librdkafka links once.
+
+mod librdkafka;
+mod node;
+mod requests;
+mod wire;
+
+mod bad_input;
+mod configs;
+mod durability;
+mod fetch;
+mod groups;
+mod idempotence;
+mod offsets;
+mod produce;
+mod produce_consume;
+mod server;
+mod topics;

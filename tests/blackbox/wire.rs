@@ -15,6 +15,7 @@ pub(crate) struct Wire {
 }
 
 /// A received answer: the frame after its length.
+#[derive(Debug)]
 pub(crate) struct Frame(pub(crate) Vec<u8>);
 
 impl Wire {
@@ -29,6 +30,17 @@ impl Wire {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Sends as much as the other side takes before it closes.
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Tells the other side that nothing more comes.
+    pub(crate) fn end_sending(&self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// A whole request, length first.
     pub(crate) fn request<'m>(api: ApiKey, version: i16, correlation_id: i32, body: &impl Message<'m>) -> Vec<u8> {
         let mut w = Writer::new();
         let header = RequestHeader {
@@ -70,9 +82,9 @@ impl Wire {
     }
 
     /// Sends and decodes the answer.
-    pub(crate) fn ask<'m, R: for<'a> Message<'a>>(&mut self, api: ApiKey, version: i16, body: &impl Message<'m>) -> R {
+    pub(crate) fn ask<'m, R: Message<'static>>(&mut self, api: ApiKey, version: i16, body: &impl Message<'m>) -> R {
         let id = self.send(api, version, body);
-        let frame = self.receive().unwrap();
+        let frame = self.receive().unwrap_or_else(|error| panic!("no answer to {api} {version}: {error}"));
         assert_eq!(frame.correlation_id(), id);
         frame.body(api, version)
     }
@@ -83,9 +95,12 @@ impl Frame {
         i32::from_be_bytes(self.0[..4].try_into().unwrap())
     }
 
-    pub(crate) fn body<R: for<'a> Message<'a>>(&self, api: ApiKey, version: i16) -> R {
-        let mut reader = Reader::new(&self.0);
+    /// The message, all of the frame. Borrows a frame that lives as long as the test run: tests are short.
+    pub(crate) fn body<R: Message<'static>>(self, api: ApiKey, version: i16) -> R {
+        let mut reader = Reader::new(self.0.leak());
         ResponseHeader::decode(&mut reader, api.response_header_version(version)).unwrap();
-        R::decode(&mut reader, version).unwrap()
+        let body = R::decode(&mut reader, version).unwrap();
+        assert!(reader.remaining().is_empty(), "{api} {version}: bytes after the answer");
+        body
     }
 }
