@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
+use openraft::error::{ClientWriteError, Fatal, RaftError};
 use openraft::{ChangeMembers, Config, ServerState, SnapshotPolicy};
 use protocol::{LeaderEpoch, Offset};
 use tokio::sync::{Semaphore, watch};
@@ -56,7 +56,7 @@ impl RaftQuorum {
         let opened = opened.map_err(|e| Error::Failed(e.to_string()))??;
 
         let raft = Raft::new(node_id, config, LocalOnly, opened.log, opened.machine).await.map_err(fatal)?;
-        take_lead(&raft, node_id, voter, opened.has_data).await?;
+        take_lead(&raft, node_id, voter).await?;
         let (publish, status) =
             watch::channel(driver::published(&raft.metrics().borrow(), &opened.progress.borrow()));
         let driver = tokio::spawn(driver.run(raft.clone(), opened.progress.clone(), publish));
@@ -172,19 +172,16 @@ fn open_disk<S: StateMachine>(options: &Options, node_id: NodeId, state: S) -> R
 }
 
 /// Becomes the leader, and waits until the first entry of the new epoch is applied: all before it is, too.
-async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter, has_data: bool) -> Result<(), Error> {
+async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter) -> Result<(), Error> {
     let members = BTreeMap::from([(node_id, voter.clone())]);
-    let begun = if has_data { Err(None) } else { raft.initialize(members.clone()).await.map_err(Some) };
-    match begun {
-        Ok(()) => {}
-        // There is a log, or a vote that an earlier start left without one.
-        Err(None | Some(RaftError::APIError(InitializeError::NotAllowed(_)))) => {
-            raft.trigger().elect().await.map_err(fatal)?;
-        }
-        Err(Some(RaftError::APIError(refused @ InitializeError::NotInMembers(_)))) => {
-            return Err(Error::Failed(refused.to_string()));
-        }
-        Err(Some(RaftError::Fatal(stopped))) => return Err(fatal(stopped)),
+    // Asked first: openraft logs an error where it is told to initialize a log that has entries.
+    if raft.is_initialized().await.map_err(fatal)? {
+        raft.trigger().elect().await.map_err(fatal)?;
+    } else {
+        raft.initialize(members.clone()).await.map_err(|error| match error {
+            RaftError::APIError(refused) => Error::Failed(refused.to_string()),
+            RaftError::Fatal(stopped) => fatal(stopped),
+        })?;
     }
     let mut metrics = raft.metrics();
     let leads = metrics.wait_for(|m| {
