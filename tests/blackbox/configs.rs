@@ -27,7 +27,13 @@ const STATIC: i8 = 4;
 const DEFAULT: i8 = 5;
 const OF_GROUP: i8 = 8;
 
-fn describe(wire: &mut Wire, version: i16, kind: i8, name: &str, keys: Option<&[&'static str]>) -> DescribeConfigsResult<'static> {
+fn describe(
+    wire: &mut Wire,
+    version: i16,
+    kind: i8,
+    name: &str,
+    keys: Option<&[&'static str]>,
+) -> DescribeConfigsResult<'static> {
     let resource = DescribeConfigsResource {
         resource_type: kind,
         resource_name: name.to_owned().into(),
@@ -52,7 +58,11 @@ fn config(wire: &mut Wire, kind: i8, name: &str, key: &'static str) -> (String, 
     (config.value.unwrap_or_default().into_owned(), config.config_source)
 }
 
-fn alter_request(kind: i8, name: &str, changes: &[(&str, i8, &str)]) -> IncrementalAlterConfigsRequest<'static> {
+fn alter_request(
+    kind: i8,
+    name: &str,
+    changes: &[(&str, i8, &str)],
+) -> IncrementalAlterConfigsRequest<'static> {
     let configs = changes.iter().map(|(name, operation, value)| AlterableConfig {
         name: (*name).to_owned().into(),
         config_operation: *operation,
@@ -86,12 +96,14 @@ fn every_version_describes_a_topic() {
         let set = find("segment.bytes");
         assert_eq!((set.value.as_deref(), set.config_source), (Some("2000000"), OF_TOPIC));
         assert_eq!(find("cleanup.policy").config_source, DEFAULT);
-        // From the broker's property of another name and unit.
+        // From the broker's property of another name and unit, which Kafka reports as a default.
         let derived = find("retention.ms");
-        assert_eq!((derived.value.as_deref(), derived.config_source), (Some("3600000"), STATIC));
+        assert_eq!((derived.value.as_deref(), derived.config_source), (Some("3600000"), DEFAULT));
         let names: Vec<_> = set.synonyms.iter().map(|s| (&*s.name, s.source)).collect();
         assert_eq!(names, [("segment.bytes", OF_TOPIC), ("log.segment.bytes", DEFAULT)]);
-        assert!(version < 3 || result.configs.iter().all(|c| c.config_type != 0 && c.documentation.is_some()));
+        assert!(
+            version < 3 || result.configs.iter().all(|c| c.config_type != 0 && c.documentation.is_some())
+        );
         assert!(result.configs.iter().all(|config| !config.read_only));
     }
     assert_eq!(describe(&mut wire, 4, TOPIC, "t", Some(&["flush.ms", "no.such"])).configs.len(), 1);
@@ -107,12 +119,17 @@ fn altering_a_topic() {
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let wire_ref = &mut wire;
-    assert_eq!(alter(wire_ref, TOPIC, "t", &[("max.message.bytes", SET, "200"), ("flush.ms", SET, "5")]), NONE);
+    assert_eq!(
+        alter(wire_ref, TOPIC, "t", &[("max.message.bytes", SET, "200"), ("flush.ms", SET, "5")]),
+        NONE
+    );
     assert_eq!(config(wire_ref, TOPIC, "t", "max.message.bytes"), ("200".into(), OF_TOPIC));
     // In force, not only written down.
     let large = batch(&[&"x".repeat(300)]);
     let too_large = code(ErrorCode::MessageTooLarge);
-    eventually("the limit", || (produce(wire_ref, 9, topic, large.clone()).error_code == too_large).then_some(()));
+    eventually("the limit", || {
+        (produce(wire_ref, 9, topic, large.clone()).error_code == too_large).then_some(())
+    });
     assert_eq!(alter(wire_ref, TOPIC, "t", &[("max.message.bytes", DELETE, "")]), NONE);
     assert_eq!(config(wire_ref, TOPIC, "t", "max.message.bytes"), ("1048588".into(), DEFAULT));
     eventually("no limit", || (produce(wire_ref, 9, topic, large.clone()).error_code == NONE).then_some(()));
@@ -126,7 +143,10 @@ fn altering_a_topic() {
     assert_eq!(alter(wire_ref, TOPIC, "t", &[("flush.ms", SET, "soon")]), invalid);
     assert_eq!(alter(wire_ref, TOPIC, "t", &[("no.such", SET, "1")]), invalid);
     assert_eq!(alter(wire_ref, TOPIC, "t", &[("flush.ms", APPEND, "1")]), invalid);
-    assert_eq!(alter(wire_ref, TOPIC, "missing", &[("flush.ms", SET, "1")]), code(ErrorCode::UnknownTopicOrPartition));
+    assert_eq!(
+        alter(wire_ref, TOPIC, "missing", &[("flush.ms", SET, "1")]),
+        code(ErrorCode::UnknownTopicOrPartition)
+    );
     // All of a resource or nothing of it.
     assert_eq!(alter(wire_ref, TOPIC, "t", &[("flush.ms", SET, "77"), ("no.such", SET, "1")]), invalid);
     assert_eq!(config(wire_ref, TOPIC, "t", "flush.ms"), ("5".into(), OF_TOPIC));
@@ -176,7 +196,9 @@ fn groups_have_configurations_too() {
     let key = "consumer.session.timeout.ms";
     assert_eq!(config(&mut wire, GROUP, "g", key).1, DEFAULT);
     assert_eq!(alter(&mut wire, GROUP, "g", &[(key, SET, "50000")]), NONE);
-    eventually("the group's own", || (config(&mut wire, GROUP, "g", key) == ("50000".into(), OF_GROUP)).then_some(()));
+    eventually("the group's own", || {
+        (config(&mut wire, GROUP, "g", key) == ("50000".into(), OF_GROUP)).then_some(())
+    });
     assert_eq!(alter(&mut wire, GROUP, "g", &[(key, SET, "1")]), code(ErrorCode::InvalidConfig));
 
     let mut list = |version, types: Vec<i8>| -> Vec<(String, i8)> {

@@ -48,9 +48,11 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_node_is_killed() {
         node.kill();
         node.start_again();
     }
-    let all = eventually("every acknowledgement", || Some(deliveries.so_far()).filter(|all| all.len() == 5000));
+    let all =
+        eventually("every acknowledgement", || Some(deliveries.so_far()).filter(|all| all.len() == 5000));
 
-    let stored: BTreeMap<i64, String> = read_all(&mut Wire::connect(node.address), topic).into_iter().collect();
+    let stored: BTreeMap<i64, String> =
+        read_all(&mut Wire::connect(node.address), topic).into_iter().collect();
     assert_eq!(stored.len(), 5000, "doubled");
     for (number, delivery) in all {
         let (_, offset) = delivery.unwrap();

@@ -163,7 +163,11 @@ struct Session<'w> {
 
 impl Session<'_> {
     /// The partitions the answer carries, with how many records each.
-    fn next(&mut self, changed: Vec<FetchTopic<'_>>, forgotten: Vec<ForgottenTopic<'_>>) -> Vec<(i32, usize)> {
+    fn next(
+        &mut self,
+        changed: Vec<FetchTopic<'_>>,
+        forgotten: Vec<ForgottenTopic<'_>>,
+    ) -> Vec<(i32, usize)> {
         let request = FetchRequest {
             session_id: self.id,
             session_epoch: self.epoch,
@@ -207,7 +211,12 @@ fn sessions_tell_only_what_changed() {
                 ..Default::default()
             };
             let partitions = partitions.iter().map(row).collect();
-            vec![FetchTopic { topic: topic.name.into(), topic_id: topic.id, partitions, ..Default::default() }]
+            vec![FetchTopic {
+                topic: topic.name.into(),
+                topic_id: topic.id,
+                partitions,
+                ..Default::default()
+            }]
         };
         let mut session = Session { wire: &mut wire, version, id: 0, epoch: 0 };
         assert_eq!(session.next(wanted(&[(0, 0), (1, 0)]), vec![]), [(0, 0), (1, 0)]);
@@ -217,8 +226,12 @@ fn sessions_tell_only_what_changed() {
         assert_eq!(session.next(vec![], vec![]), [(1, 1)]);
         put(0);
         assert_eq!(session.next(wanted(&[(1, 1)]), vec![]), [(0, 1)]);
-        let forget =
-            ForgottenTopic { topic: topic.name.into(), topic_id: topic.id, partitions: vec![0], ..Default::default() };
+        let forget = ForgottenTopic {
+            topic: topic.name.into(),
+            topic_id: topic.id,
+            partitions: vec![0],
+            ..Default::default()
+        };
         put(0);
         put(1);
         assert_eq!(session.next(vec![], vec![forget]), [(1, 1)]);

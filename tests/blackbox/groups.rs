@@ -59,7 +59,8 @@ fn once_loaded<T>(mut ask: impl FnMut() -> (i16, T)) -> (i16, T) {
 pub(crate) fn commit(wire: &mut Wire, group: &'static str, topic: Topic, offset: i64) {
     find_coordinator(wire, group);
     let (error, ()) = once_loaded(|| {
-        let answer: OffsetCommitResponse = wire.ask(ApiKey::OffsetCommit, 9, &commit_request(group, topic, offset));
+        let answer: OffsetCommitResponse =
+            wire.ask(ApiKey::OffsetCommit, 9, &commit_request(group, topic, offset));
         (answer.topics[0].partitions[0].error_code, ())
     });
     assert_eq!(error, NONE);
@@ -129,7 +130,8 @@ fn assigned(consumer: &BaseConsumer) -> Vec<i32> {
     if let Some(polled) = consumer.poll(Duration::from_millis(10)) {
         polled.unwrap();
     }
-    let mut partitions: Vec<_> = consumer.assignment().unwrap().elements().iter().map(|e| e.partition()).collect();
+    let mut partitions: Vec<_> =
+        consumer.assignment().unwrap().elements().iter().map(|e| e.partition()).collect();
     partitions.sort_unstable();
     partitions
 }
@@ -144,7 +146,11 @@ fn share(members: &[&BaseConsumer], sizes: &[usize]) -> Vec<Vec<i32>> {
     })
 }
 
-fn describe(wire: &mut Wire, version: i16, group: &'static str) -> describe_groups_response::DescribedGroup<'static> {
+fn describe(
+    wire: &mut Wire,
+    version: i16,
+    group: &'static str,
+) -> describe_groups_response::DescribedGroup<'static> {
     let request = DescribeGroupsRequest { groups: vec![group.into()], ..Default::default() };
     let mut answer: DescribeGroupsResponse = wire.ask(ApiKey::DescribeGroups, version, &request);
     answer.groups.remove(0)
@@ -203,7 +209,8 @@ fn a_group_goes_on_where_it_committed() {
     let topic = create_topic(&mut wire, "resumed", 1, &[]);
     let values: Vec<_> = (0..10).map(|n| n.to_string()).collect();
     append(&mut wire, topic, batch(&values.iter().map(String::as_str).collect::<Vec<_>>()));
-    let offsets = |consumer: &BaseConsumer, count| poll(consumer, count).iter().map(|m| m.offset()).collect::<Vec<_>>();
+    let offsets =
+        |consumer: &BaseConsumer, count| poll(consumer, count).iter().map(|m| m.offset()).collect::<Vec<_>>();
 
     let consumer = member(&node, "g", "resumed", &[]);
     let read = poll(&consumer, 4);
@@ -252,7 +259,8 @@ fn offsets_at_every_version() {
             let groups = vec![group_of("g", None), group_of("stranger", None)];
             let request = OffsetFetchRequest { groups, topics: Some(vec![]), ..Default::default() };
             let answer: OffsetFetchResponse = wire.ask(ApiKey::OffsetFetch, version, &request);
-            let counts: Vec<_> = answer.groups.iter().map(|group| (group.error_code, group.topics.len())).collect();
+            let counts: Vec<_> =
+                answer.groups.iter().map(|group| (group.error_code, group.topics.len())).collect();
             assert_eq!(counts, [(NONE, 1), (NONE, 0)], "version {version}");
             assert!(version < 10 || answer.groups[0].topics[0].topic_id == topic.id);
         }

@@ -91,7 +91,12 @@ pub(crate) fn send_all<'a>(
 }
 
 /// The first `count` records of partition 0, by a consumer without a group.
-pub(crate) fn consume(node: &Node, settings: &[(&str, &str)], topic: &str, count: usize) -> Vec<OwnedMessage> {
+pub(crate) fn consume(
+    node: &Node,
+    settings: &[(&str, &str)],
+    topic: &str,
+    count: usize,
+) -> Vec<OwnedMessage> {
     let mut config = config(node, settings);
     let consumer: BaseConsumer = config.set("group.id", "unused").create().unwrap();
     let mut from = TopicPartitionList::new();

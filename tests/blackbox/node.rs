@@ -30,8 +30,11 @@ pub(crate) struct Node {
 pub(crate) fn server_command(folder: &Path, overrides: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
     command.arg("server").current_dir(folder).env_remove("RUST_LOG");
-    let fixed =
-        ["listeners=PLAINTEXT://127.0.0.1:0", "admin.listener=127.0.0.1:0", "group.initial.rebalance.delay.ms=0"];
+    let fixed = [
+        "listeners=PLAINTEXT://127.0.0.1:0",
+        "admin.listener=127.0.0.1:0",
+        "group.initial.rebalance.delay.ms=0",
+    ];
     let all = fixed.iter().map(|text| (*text).to_owned()).chain(overrides.iter().cloned());
     for text in all {
         command.arg("--override").arg(text);
@@ -79,7 +82,17 @@ impl Node {
         };
         let found = (address("://").expect("an address"), address("admin http://"));
         let (address, admin) = found;
-        Self { child: Some(child), folder, overrides, log, address, admin, ready_line, early_lines, keep: None }
+        Self {
+            child: Some(child),
+            folder,
+            overrides,
+            log,
+            address,
+            admin,
+            ready_line,
+            early_lines,
+            keep: None,
+        }
     }
 
     pub(crate) fn bootstrap(&self) -> String {

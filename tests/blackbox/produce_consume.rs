@@ -7,7 +7,7 @@ use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 
 use crate::librdkafka::{consume, record, send_all};
 use crate::node::Node;
-use crate::requests::{batch, append, create_topic, read_all};
+use crate::requests::{append, batch, create_topic, read_all};
 use crate::wire::Wire;
 
 fn node_with(topic: &'static str, configs: &[(&str, &str)]) -> Node {
@@ -34,7 +34,10 @@ fn every_acks() {
         expect.extend(values.iter().cloned());
     }
     let got = consume(&node, &[], "acks", expect.len());
-    let got: Vec<_> = got.iter().map(|m| (m.offset(), String::from_utf8_lossy(m.payload().unwrap()).into_owned())).collect();
+    let got: Vec<_> = got
+        .iter()
+        .map(|m| (m.offset(), String::from_utf8_lossy(m.payload().unwrap()).into_owned()))
+        .collect();
     let expect: Vec<_> = expect.into_iter().enumerate().map(|(n, value)| (n as i64, value)).collect();
     assert_eq!(got, expect);
 }
@@ -144,7 +147,8 @@ fn segments_are_read_through_by_small_fetches() {
     }
     let folder = node.folder().join("millstream-data/segments-0");
     let segments = std::fs::read_dir(folder).unwrap();
-    let segments = segments.filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|e| e == "log")).count();
+    let segments =
+        segments.filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|e| e == "log")).count();
     assert!(segments >= 4, "{segments} segments");
 
     let offsets: Vec<_> = (0..count as i64).collect();

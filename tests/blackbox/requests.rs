@@ -46,7 +46,12 @@ pub(crate) fn creatable(name: &str, partitions: i32, configs: &[(&str, &str)]) -
 }
 
 /// Creates a topic that must not exist.
-pub(crate) fn create_topic(wire: &mut Wire, name: &'static str, partitions: i32, configs: &[(&str, &str)]) -> Topic {
+pub(crate) fn create_topic(
+    wire: &mut Wire,
+    name: &'static str,
+    partitions: i32,
+    configs: &[(&str, &str)],
+) -> Topic {
     let request =
         CreateTopicsRequest { topics: vec![creatable(name, partitions, configs)], ..Default::default() };
     let answer: CreateTopicsResponse = wire.ask(ApiKey::CreateTopics, 7, &request);
@@ -55,7 +60,8 @@ pub(crate) fn create_topic(wire: &mut Wire, name: &'static str, partitions: i32,
 }
 
 pub(crate) fn metadata(wire: &mut Wire, topics: Option<&[&str]>) -> MetadataResponse<'static> {
-    let topic = |name: &&str| MetadataRequestTopic { name: Some((*name).to_owned().into()), ..Default::default() };
+    let topic =
+        |name: &&str| MetadataRequestTopic { name: Some((*name).to_owned().into()), ..Default::default() };
     let topics = topics.map(|names| names.iter().map(topic).collect());
     let request = MetadataRequest { topics, allow_auto_topic_creation: false, ..Default::default() };
     wire.ask(ApiKey::Metadata, 12, &request)
@@ -80,7 +86,12 @@ pub(crate) fn sequenced(values: &[&str], id: ProducerId, epoch: i16, base_sequen
     builder(values).producer(id, ProducerEpoch(epoch), base_sequence).build().unwrap()
 }
 
-pub(crate) fn produce_request(topic: Topic, acks: i16, partition: i32, records: Vec<u8>) -> ProduceRequest<'static> {
+pub(crate) fn produce_request(
+    topic: Topic,
+    acks: i16,
+    partition: i32,
+    records: Vec<u8>,
+) -> ProduceRequest<'static> {
     let data = PartitionProduceData { index: partition, records: Some(records.into()), ..Default::default() };
     let topic = TopicProduceData {
         name: topic.name.into(),
@@ -112,18 +123,32 @@ pub(crate) fn append(wire: &mut Wire, topic: Topic, records: Vec<u8>) -> i64 {
 
 /// A fetch of partition 0 outside of any session, which does not wait.
 pub(crate) fn fetch_request(topic: Topic, offset: i64) -> FetchRequest<'static> {
-    let partition =
-        FetchPartition { partition: 0, fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
+    let partition = FetchPartition {
+        partition: 0,
+        fetch_offset: offset,
+        partition_max_bytes: 1 << 20,
+        ..Default::default()
+    };
     let topic = FetchTopic {
         topic: topic.name.into(),
         topic_id: topic.id,
         partitions: vec![partition],
         ..Default::default()
     };
-    FetchRequest { max_wait_ms: 0, min_bytes: 1, max_bytes: 50 << 20, topics: vec![topic], ..Default::default() }
+    FetchRequest {
+        max_wait_ms: 0,
+        min_bytes: 1,
+        max_bytes: 50 << 20,
+        topics: vec![topic],
+        ..Default::default()
+    }
 }
 
-pub(crate) fn fetch_with(wire: &mut Wire, version: i16, request: &FetchRequest<'_>) -> PartitionData<'static> {
+pub(crate) fn fetch_with(
+    wire: &mut Wire,
+    version: i16,
+    request: &FetchRequest<'_>,
+) -> PartitionData<'static> {
     let mut answer: FetchResponse = wire.ask(ApiKey::Fetch, version, request);
     assert_eq!(answer.error_code, NONE, "{answer:?}");
     answer.responses.remove(0).partitions.remove(0)
@@ -180,12 +205,17 @@ pub(crate) fn list_offset(
     topic: &str,
     timestamp: i64,
 ) -> ListOffsetsPartitionResponse {
-    let mut answer: ListOffsetsResponse = wire.ask(ApiKey::ListOffsets, version, &list_offsets_request(topic, timestamp));
+    let mut answer: ListOffsetsResponse =
+        wire.ask(ApiKey::ListOffsets, version, &list_offsets_request(topic, timestamp));
     answer.topics.remove(0).partitions.remove(0)
 }
 
 pub(crate) fn producer_id(wire: &mut Wire) -> ProducerId {
-    let request = InitProducerIdRequest { transaction_timeout_ms: 60_000, ..Default::default() };
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        transaction_timeout_ms: 60_000,
+        ..Default::default()
+    };
     let answer: InitProducerIdResponse = wire.ask(ApiKey::InitProducerId, 4, &request);
     assert_eq!((answer.error_code, answer.producer_epoch), (NONE, 0));
     ProducerId(answer.producer_id)

@@ -13,7 +13,11 @@ use crate::node::{Node, eventually};
 use crate::requests::*;
 use crate::wire::Wire;
 
-fn create(wire: &mut Wire, topic: create_topics_request::CreatableTopic<'static>, validate_only: bool) -> CreateTopicsResponse<'static> {
+fn create(
+    wire: &mut Wire,
+    topic: create_topics_request::CreatableTopic<'static>,
+    validate_only: bool,
+) -> CreateTopicsResponse<'static> {
     let request = CreateTopicsRequest { topics: vec![topic], validate_only, ..Default::default() };
     wire.ask(ApiKey::CreateTopics, 7, &request)
 }
@@ -148,7 +152,8 @@ fn metadata_of_all_of_none_and_by_id() {
         let none = names(&mut wire, Some(vec![]));
         assert_eq!(none.len(), if version == 0 { 2 } else { 0 });
     }
-    let topics = [a.id, Uuid([9; 16])].map(|topic_id| MetadataRequestTopic { topic_id, ..Default::default() });
+    let topics =
+        [a.id, Uuid([9; 16])].map(|topic_id| MetadataRequestTopic { topic_id, ..Default::default() });
     let request = MetadataRequest { topics: Some(topics.to_vec()), ..Default::default() };
     let answer: MetadataResponse = wire.ask(ApiKey::Metadata, 12, &request);
     let mut rows: Vec<_> = answer.topics.iter().map(|t| (t.error_code, t.name.as_deref())).collect();
@@ -207,7 +212,8 @@ fn more_partitions() {
     let mut wire = Wire::connect(node.address);
     create_topic(&mut wire, "grows", 1, &[]);
     let mut check = |version, name: &'static str, count, validate_only, expect: ErrorCode| {
-        let topic = CreatePartitionsTopic { name: name.into(), count, assignments: None, ..Default::default() };
+        let topic =
+            CreatePartitionsTopic { name: name.into(), count, assignments: None, ..Default::default() };
         let request = CreatePartitionsRequest { topics: vec![topic], validate_only, ..Default::default() };
         let answer: CreatePartitionsResponse = wire.ask(ApiKey::CreatePartitions, version, &request);
         assert_eq!(answer.results[0].error_code, expect.code(), "{answer:?}");
@@ -245,11 +251,17 @@ fn describing_page_by_page() {
                 cursor: cursor.take(),
                 ..Default::default()
             };
-            let answer: DescribeTopicPartitionsResponse = wire.ask(ApiKey::DescribeTopicPartitions, 0, &request);
+            let answer: DescribeTopicPartitionsResponse =
+                wire.ask(ApiKey::DescribeTopicPartitions, 0, &request);
             let mut page = vec![];
             for topic in &answer.topics {
                 assert_eq!(topic.error_code, NONE);
-                page.extend(topic.partitions.iter().map(|p| format!("{}{}", topic.name.as_ref().unwrap(), p.partition_index)));
+                page.extend(
+                    topic
+                        .partitions
+                        .iter()
+                        .map(|p| format!("{}{}", topic.name.as_ref().unwrap(), p.partition_index)),
+                );
             }
             pages.push(page.join(" "));
             let Some(next) = answer.next_cursor else { return pages };

@@ -41,7 +41,12 @@ impl Wire {
     }
 
     /// A whole request, length first.
-    pub(crate) fn request<'m>(api: ApiKey, version: i16, correlation_id: i32, body: &impl Message<'m>) -> Vec<u8> {
+    pub(crate) fn request<'m>(
+        api: ApiKey,
+        version: i16,
+        correlation_id: i32,
+        body: &impl Message<'m>,
+    ) -> Vec<u8> {
         let mut w = Writer::new();
         let header = RequestHeader {
             request_api_key: api.key(),
@@ -82,7 +87,12 @@ impl Wire {
     }
 
     /// Sends and decodes the answer.
-    pub(crate) fn ask<'m, R: Message<'static>>(&mut self, api: ApiKey, version: i16, body: &impl Message<'m>) -> R {
+    pub(crate) fn ask<'m, R: Message<'static>>(
+        &mut self,
+        api: ApiKey,
+        version: i16,
+        body: &impl Message<'m>,
+    ) -> R {
         let id = self.send(api, version, body);
         let frame = self.receive().unwrap_or_else(|error| panic!("no answer to {api} {version}: {error}"));
         assert_eq!(frame.correlation_id(), id);

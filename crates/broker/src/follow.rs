@@ -10,7 +10,6 @@ use log::{Log, Recovery, log_dir};
 use metadata::configs::ResourceType;
 use metadata::configs::TopicConfig;
 use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as PartitionState, Topic};
-use parking_lot::Mutex;
 use protocol::{Offset, TopicPartition};
 
 use crate::clock;
@@ -18,6 +17,7 @@ use crate::configs::{broker_configs, log_config};
 use crate::groups::{self, OFFSETS_TOPIC};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
+use crate::partitions::Directory;
 
 /// Threads that open logs at start (`num.recovery.threads.per.data.dir` of each directory, at most so many).
 const MAX_OPENERS: usize = 8;
@@ -109,15 +109,14 @@ enum OpenError {
 type ToOpen<'a> = (&'a Arc<Topic>, i32, &'a Arc<PartitionState>);
 
 fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
+    let placed = place(node, to_open);
     let next = AtomicUsize::new(0);
-    let failed: Mutex<Vec<String>> = Mutex::default();
     let work = || {
-        while let Some((topic, index, state)) = to_open.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match open(node, image, topic, *index, state) {
+        while let Some(((topic, index, state), home)) = placed.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match open(node, image, topic, *index, state, *home) {
                 Ok(partition) => node.partitions().add(partition),
                 Err(error) => {
                     tracing::error!(topic = %topic.name, partition = index, %error, "cannot open the partition's log: the partition is offline");
-                    failed.lock().push(format!("{}-{index}", topic.name));
                 }
             }
         }
@@ -137,9 +136,9 @@ fn open(
     topic: &Topic,
     index: i32,
     state: &PartitionState,
+    directory: usize,
 ) -> Result<Arc<Partition>, OpenError> {
     let id = TopicPartition::new(Arc::clone(&topic.name), index);
-    let directory = find_directory(node, &id);
     let Some(home) = node.partitions().directories().get(directory) else {
         return Err(OpenError::NoDirectory);
     };
@@ -175,15 +174,24 @@ fn open(
     Ok(Partition::new(log, topic.id, directory, state.leader_epoch, config, surroundings))
 }
 
-/// The directory that has the partition already, or the emptiest.
-fn find_directory(node: &Node, id: &TopicPartition) -> usize {
-    let name = id.to_string();
-    let has = |path: &std::path::Path, disk: &dyn log::disk::Disk| {
-        disk.stat(&path.join(&name)).ok().flatten().is_some()
+/// The directory of each partition: the one that has it already, else that with the fewest partitions. All are placed
+/// before the first is opened, so that what is opened at the same time spreads evenly.
+fn place<'a>(node: &Node, to_open: &[ToOpen<'a>]) -> Vec<(ToOpen<'a>, usize)> {
+    let mut counts = node.partitions().counts();
+    let has = |directory: &Directory, name: &str| {
+        directory.disk.stat(&directory.path.join(name)).ok().flatten().is_some()
     };
-    let found =
-        node.partitions().directories().iter().find(|directory| has(&directory.path, &*directory.disk));
-    found.map_or_else(|| node.partitions().emptiest_directory(), |directory| directory.index)
+    let mut home = |(topic, index, _): &ToOpen<'a>| {
+        let name = format!("{}-{index}", topic.name);
+        let found = node.partitions().directories().iter().position(|directory| has(directory, &name));
+        let emptiest = || counts.iter().enumerate().min_by_key(|(_, count)| **count).map(|(at, _)| at);
+        let home = found.or_else(emptiest).unwrap_or_default();
+        if let Some(count) = counts.get_mut(home) {
+            *count += 1;
+        }
+        home
+    };
+    to_open.iter().map(|partition| (*partition, home(partition))).collect()
 }
 
 /// Renames the directory of another topic of this name out of the way. It is kept: nothing here says that it may go.

@@ -98,15 +98,15 @@ impl Partitions {
         self.all().into_iter().filter(|partition| partition.directory() == index).collect()
     }
 
-    /// The directory with the fewest partitions, where a new one goes.
-    pub(crate) fn emptiest_directory(&self) -> usize {
-        let mut counts = vec![0usize; self.directories.len()];
+    /// How many partitions each directory has.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.directories.len()];
         for partition in self.all() {
             if let Some(count) = counts.get_mut(partition.directory()) {
                 *count += 1;
             }
         }
-        counts.iter().enumerate().min_by_key(|(_, count)| **count).map_or(0, |(index, _)| index)
+        counts
     }
 
     pub(crate) fn add(&self, partition: Arc<Partition>) {

@@ -41,8 +41,9 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             ..DescribeLogDirsTopic::default()
         });
         let space = directory.space();
+        let path = std::path::absolute(&directory.path).unwrap_or_else(|_| directory.path.clone());
         results.push(DescribeLogDirsResult {
-            log_dir: directory.path.to_string_lossy().into_owned().into(),
+            log_dir: path.to_string_lossy().into_owned().into(),
             topics: topics.collect(),
             total_bytes: space.map_or(-1, |space| space.total_bytes as i64),
             usable_bytes: space.map_or(-1, |space| space.usable_bytes as i64),

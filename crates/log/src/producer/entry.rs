@@ -52,6 +52,8 @@ pub struct ProducerEntry {
     pub last_timestamp: i64,
     /// Where its open transaction starts.
     pub current_txn_first_offset: Option<Offset>,
+    /// When it last appended, by this node's clock: what it is forgotten by. `None` after a replay, which cannot know.
+    pub(super) last_seen_ms: Option<i64>,
     /// The last batches of this epoch, the newest last.
     batches: [Option<BatchMeta>; MAX_BATCHES],
 }
@@ -64,6 +66,7 @@ impl ProducerEntry {
             coordinator_epoch: -1,
             last_timestamp: -1,
             current_txn_first_offset: None,
+            last_seen_ms: None,
             batches: [None; MAX_BATCHES],
         }
     }
@@ -72,6 +75,20 @@ impl ProducerEntry {
     pub(super) const fn with_last_batch(mut self, batch: Option<BatchMeta>) -> Self {
         self.batches[MAX_BATCHES - 1] = batch;
         self
+    }
+
+    /// The batches before the last that are remembered, the oldest first.
+    pub(super) fn earlier_batches(&self) -> impl Iterator<Item = &BatchMeta> {
+        self.batches[..MAX_BATCHES - 1].iter().flatten()
+    }
+
+    /// Puts back [`Self::earlier_batches`]. More than are remembered is refused.
+    pub(super) fn set_earlier_batches(&mut self, earlier: &[BatchMeta]) -> Option<()> {
+        let from = (MAX_BATCHES - 1).checked_sub(earlier.len())?;
+        for (place, batch) in self.batches[from..].iter_mut().zip(earlier) {
+            *place = Some(*batch);
+        }
+        Some(())
     }
 
     /// The last batch of this epoch.
@@ -186,7 +203,9 @@ impl ProducerEntry {
         }
     }
 
-    pub(super) const fn is_expired(&self, now_ms: i64, expiration_ms: i64) -> bool {
-        self.current_txn_first_offset.is_none() && now_ms.saturating_sub(self.last_timestamp) >= expiration_ms
+    /// Whether it was silent for too long. One that was only replayed is seen now for the first time.
+    pub(super) fn is_expired(&mut self, now_ms: i64, expiration_ms: i64) -> bool {
+        let seen = *self.last_seen_ms.get_or_insert(now_ms);
+        self.current_txn_first_offset.is_none() && now_ms.saturating_sub(seen) >= expiration_ms
     }
 }

@@ -118,9 +118,15 @@ impl ProducerState {
     }
 
     /// Applies what was checked, once the batches up to `end_offset` are written. Answers which transactions
-    /// were aborted, for the index.
-    pub(crate) fn apply(&mut self, changes: Changes, end_offset: Offset) -> Vec<AbortedTxn> {
-        for entry in changes.producers {
+    /// were aborted, for the index. `now_ms` is when they were appended, where that is known.
+    pub(crate) fn apply(
+        &mut self,
+        changes: Changes,
+        end_offset: Offset,
+        now_ms: Option<i64>,
+    ) -> Vec<AbortedTxn> {
+        for mut entry in changes.producers {
+            entry.last_seen_ms = now_ms;
             self.producers.insert(entry.producer_id, entry);
         }
         self.open.extend(changes.opened);
@@ -165,7 +171,7 @@ impl ProducerState {
                 }
             }
         }
-        Ok(self.apply(changes, header.next_offset()))
+        Ok(self.apply(changes, header.next_offset(), None))
     }
 
     /// The offset after the last batch that is in here.
@@ -190,7 +196,8 @@ impl ProducerState {
         self.unreplicated.retain(|_, last_offset| *last_offset >= high_watermark);
     }
 
-    /// Forgets idempotent producers that have been silent for `expiration_ms`. Those in a transaction stay.
+    /// Forgets idempotent producers that have been silent for `expiration_ms`. Those in a transaction stay. Unlike Kafka
+    /// this goes by when they appended, not by the timestamps of their records: who writes old ones is not forgotten.
     pub(crate) fn remove_expired(&mut self, now_ms: i64, expiration_ms: i64) {
         self.producers.retain(|_, entry| !entry.is_expired(now_ms, expiration_ms));
     }

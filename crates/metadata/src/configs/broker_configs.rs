@@ -24,7 +24,7 @@ impl BrokerConfigs {
     /// What is in force with nothing but the properties file. A required property that is missing is null: which ones
     /// a node cannot do without is said by `ServerConfig`.
     pub fn new(mut file: Properties) -> Result<BrokerConfigs, Error> {
-        share_id(&mut file);
+        share_id(&mut file)?;
         let values = resolve(&file)?;
         let none = Properties::default();
         Ok(BrokerConfigs {
@@ -142,12 +142,15 @@ pub(super) fn broker_type(name: &str) -> Option<Type> {
 }
 
 /// Of `node.id` and `broker.id` each has the other's value where only one is set.
-fn share_id(file: &mut Properties) {
+fn share_id(file: &mut Properties) -> Result<(), Error> {
     for (from, to) in [("node.id", "broker.id"), ("broker.id", "node.id")] {
         if let Some(id) = file.get(from).map(str::to_owned) {
+            // Here, so that an error names the property that was set.
+            Type::Int.parse(from, &id)?;
             file.set_default(to, &id);
         }
     }
+    Ok(())
 }
 
 fn resolve(originals: &Properties) -> Result<Values, Error> {
