@@ -1,5 +1,7 @@
 //! Black box tests: the real binary, librdkafka and raw sockets, only the wire. One binary, so that librdkafka links once.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod librdkafka;
 mod node;
 mod requests;

@@ -103,18 +103,6 @@ impl Node {
         &self.folder
     }
 
-    /// Waits for a line of the log that contains `text`.
-    pub(crate) fn wait_for_line(&self, text: &str) -> String {
-        let by = Instant::now() + DEADLINE;
-        loop {
-            let left = by.saturating_duration_since(Instant::now());
-            let line = self.log.recv_timeout(left).unwrap_or_else(|_| panic!("no line with {text:?}"));
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
     /// The lines logged since somebody last looked.
     pub(crate) fn new_lines(&self) -> Vec<String> {
         self.log.try_iter().collect()

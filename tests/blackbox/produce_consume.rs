@@ -76,8 +76,9 @@ fn keys_headers_and_timestamps_come_back_as_they_were() {
     assert!(send_all(&node, &[], records).iter().all(Result::is_ok));
     let got = consume(&node, &[], "whole", 4);
     let fields: Vec<_> = got.iter().map(|m| (m.key(), m.payload())).collect();
-    let expect: [(Option<&[u8]>, Option<&[u8]>); 4] =
-        [(Some(b"key"), Some(b"value")), (Some(b""), Some(b"")), (Some(b"tombstone"), None), (None, None)];
+    let some = |text: &'static str| Some(text.as_bytes());
+    let expect =
+        [(some("key"), some("value")), (some(""), some("")), (some("tombstone"), None), (None, None)];
     assert_eq!(fields, expect);
     assert_eq!(got[0].timestamp(), Timestamp::CreateTime(1_234_567));
     assert_eq!(got[2].timestamp(), Timestamp::CreateTime(1));

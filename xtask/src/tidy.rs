@@ -159,9 +159,13 @@ fn dead_files(files: &[PathBuf], findings: &mut Vec<String>) -> Result<(), Box<d
 fn dead_dependencies(files: &[PathBuf], findings: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
     for manifest in fs::read_dir("crates")?.filter_map(Result::ok).map(|entry| entry.path()) {
         let text = fs::read_to_string(manifest.join("Cargo.toml"))?;
+        // A target may live outside of the crate's folder.
+        let elsewhere =
+            text.lines().filter_map(|line| line.strip_prefix("path = \"../../")?.strip_suffix("/main.rs\""));
+        let folders: Vec<PathBuf> = elsewhere.map(PathBuf::from).chain([manifest.clone()]).collect();
         let sources: String = files
             .iter()
-            .filter(|file| file.starts_with(&manifest))
+            .filter(|file| folders.iter().any(|folder| file.starts_with(folder)))
             .map(|file| fs::read_to_string(file).unwrap_or_default())
             .collect();
         for line in text.lines().filter(|line| line.ends_with(".workspace = true")) {

@@ -52,10 +52,9 @@ impl StateMachine for Publisher {
     fn apply(&mut self, batch: &CommittedBatch) -> Result<(), Fault> {
         // On a copy, so that a record that cannot be applied leaves nothing of its batch behind.
         let mut loader = self.loader.clone();
-        let mut offset = batch.base_offset;
-        for framed in &batch.records {
+        for (index, framed) in batch.records.iter().enumerate() {
+            let offset = batch.base_offset + index as i64;
             loader.replay(offset, &records::decode(offset, framed)?)?;
-            offset += 1;
         }
         self.loader = loader;
         self.publish();

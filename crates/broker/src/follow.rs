@@ -250,7 +250,7 @@ fn load_coordinators(node: &Arc<Node>, image: &ClusterImage) {
         match groups::load(node, partition) {
             Ok(coordinator) => node.groups().add(*index, count, coordinator),
             Err(error) => {
-                tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served")
+                tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served");
             }
         }
     }

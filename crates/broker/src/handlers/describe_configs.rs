@@ -76,7 +76,7 @@ fn describe(
     let entries = match of.resource_type {
         ResourceType::Topic => {
             ::metadata::topic_name::validate(name)
-                .map_err(|error| Refusal::new(ErrorCode::InvalidTopicException, error.to_string()))?;
+                .map_err(|error| Refusal::new(ErrorCode::InvalidTopicException, error))?;
             image.topic(name).ok_or(Refusal::from(ErrorCode::UnknownTopicOrPartition))?;
             describe_topic(&broker, &set)
         }

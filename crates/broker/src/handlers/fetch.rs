@@ -186,7 +186,7 @@ fn answer(node: &Node, request: &Request, context: &Context, found: Vec<Found>) 
         let row = row(node, key.partition, found);
         match response.responses.last_mut() {
             Some(topic) if topic.topic_id == key.topic_id && *topic.topic == *key.topic => {
-                topic.partitions.push(row)
+                topic.partitions.push(row);
             }
             _ => response.responses.push(FetchableTopicResponse {
                 topic: key.topic.to_string().into(),

@@ -177,9 +177,9 @@ fn counter(
     for (labels, value) in rows {
         let counter = ConstCounter::new(value);
         if labels.is_empty() {
-            counter.encode(family.encode_family(&NO_LABELS)?)?
+            counter.encode(family.encode_family(&NO_LABELS)?)?;
         } else {
-            counter.encode(family.encode_family(&labels)?)?
+            counter.encode(family.encode_family(&labels)?)?;
         }
     }
     Ok(())
@@ -198,9 +198,9 @@ fn gauge(
     for (labels, value) in rows {
         let gauge = ConstGauge::new(value);
         if labels.is_empty() {
-            gauge.encode(family.encode_family(&NO_LABELS)?)?
+            gauge.encode(family.encode_family(&NO_LABELS)?)?;
         } else {
-            gauge.encode(family.encode_family(&labels)?)?
+            gauge.encode(family.encode_family(&labels)?)?;
         }
     }
     Ok(())

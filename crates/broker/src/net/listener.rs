@@ -109,10 +109,10 @@ fn note_end(peer: &Peer, ended: &Ended) {
     let (remote, listener) = (peer.remote, &peer.listener);
     match ended {
         Ended::ByClient | Ended::Stopping | Ended::Idle => {
-            tracing::debug!(%remote, %listener, "connection ended: {ended}")
+            tracing::debug!(%remote, %listener, "connection ended: {ended}");
         }
         Ended::Io(error) if is_disconnect(error) => {
-            tracing::debug!(%remote, %listener, "connection ended: {error}")
+            tracing::debug!(%remote, %listener, "connection ended: {error}");
         }
         _ => tracing::warn!(%remote, %listener, "connection closed: {ended}"),
     }
