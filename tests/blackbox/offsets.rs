@@ -1,6 +1,7 @@
 //! Offsets by time and by epoch, and moving the start of a log.
 
 use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use protocol::messages::delete_topics_request::DeleteTopicState;
 use protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use protocol::messages::*;
 use protocol::records::{BatchBuilder, NewRecord};
@@ -147,4 +148,31 @@ fn deleted_records_stay_deleted() {
     let mut wire = Wire::connect(node.address);
     assert_eq!(list_offset(&mut wire, 6, "deleted", EARLIEST).offset, 3);
     assert_eq!(append(&mut wire, topic, batch(&["next"])), 3);
+}
+
+fn delete_topic(wire: &mut Wire, topic: Topic) {
+    let by_id = DeleteTopicState { topic_id: topic.id, ..Default::default() };
+    let request = DeleteTopicsRequest { topics: vec![by_id], ..Default::default() };
+    let answer: DeleteTopicsResponse = wire.ask(ApiKey::DeleteTopics, 6, &request);
+    assert_eq!(answer.responses[0].error_code, NONE);
+}
+
+/// What checkpoints said about a deleted topic must not meet another one of its name.
+#[test]
+fn a_log_start_ends_with_its_topic() {
+    let mut node = Node::start();
+    let mut wire = Wire::connect(node.address);
+    for _ in 0..2 {
+        let topic = timed(&mut wire, "again");
+        assert_eq!(delete_records(&mut wire, 2, topic, -1), (NONE, 3));
+        delete_topic(&mut wire, topic);
+        timed(&mut wire, "again");
+        node.kill();
+        node.start_again();
+        wire = Wire::connect(node.address);
+        assert_eq!(list_offset(&mut wire, 6, "again", EARLIEST).offset, 0);
+        let topic = crate::requests::topic(&mut wire, "again");
+        assert_eq!(read_all(&mut wire, topic).len(), 3);
+        delete_topic(&mut wire, topic);
+    }
 }

@@ -2,15 +2,16 @@
 //!
 //! Nothing is decided here; the controller has. A delta is what changed since the image that was carried out last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coordinator::group::{DeletedTopic, Request, Response};
-use log::{Log, Recovery, log_dir};
+use log::{Log, log_dir};
 use metadata::configs::ResourceType;
 use metadata::configs::TopicConfig;
 use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as PartitionState, Topic};
-use protocol::{Offset, TopicPartition};
+use protocol::{TopicPartition, Uuid};
 
 use crate::clock;
 use crate::configs::{broker_configs, log_config};
@@ -102,6 +103,8 @@ enum OpenError {
     Log(#[from] log::Error),
     #[error("its configuration: {0}")]
     Configuration(#[from] stdx::properties::Error),
+    #[error("its directory belongs to another topic of this name")]
+    OfAnotherTopic,
     #[error("there is no log directory")]
     NoDirectory,
 }
@@ -114,7 +117,13 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
     let work = || {
         while let Some(((topic, index, state), home)) = placed.get(next.fetch_add(1, Ordering::Relaxed)) {
             match open(node, image, topic, *index, state, *home) {
-                Ok(partition) => node.partitions().add(partition),
+                Ok(partition) => {
+                    let id = partition.id().clone();
+                    node.partitions().add(partition);
+                    if let Some(home) = node.partitions().directories().get(*home) {
+                        home.forget(&id);
+                    }
+                }
                 Err(error) => {
                     tracing::error!(topic = %topic.name, partition = index, %error, "cannot open the partition's log: the partition is offline");
                 }
@@ -143,18 +152,10 @@ fn open(
         return Err(OpenError::NoDirectory);
     };
     let path = home.path.join(id.to_string());
-    let existing = home.disk.stat(&path).ok().flatten().is_some();
-    if existing {
-        // A directory of a topic that had this name before.
-        if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_some_and(|found| found != topic.id) {
-            set_aside(&*home.disk, &path)?;
-        }
+    if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_some_and(|found| found != topic.id) {
+        return Err(OpenError::OfAnotherTopic);
     }
-    let recovery = Recovery {
-        clean_shutdown: home.was_clean,
-        recovery_point: home.recovery_points.get(&id).copied().unwrap_or(Offset::ZERO),
-        log_start_offset: home.log_starts.get(&id).copied().unwrap_or(Offset::ZERO),
-    };
+    let recovery = home.recovery(&id);
     let config = topic_config(node, image, &topic.name)?;
     let expiration_ms = node.config().log.producer_id_expiration_ms;
     let disk = Arc::clone(&home.disk);
@@ -178,20 +179,50 @@ fn open(
 /// before the first is opened, so that what is opened at the same time spreads evenly.
 fn place<'a>(node: &Node, to_open: &[ToOpen<'a>]) -> Vec<(ToOpen<'a>, usize)> {
     let mut counts = node.partitions().counts();
-    let has = |directory: &Directory, name: &str| {
-        directory.disk.stat(&directory.path.join(name)).ok().flatten().is_some()
-    };
-    let mut home = |(topic, index, _): &ToOpen<'a>| {
-        let name = format!("{}-{index}", topic.name);
-        let found = node.partitions().directories().iter().position(|directory| has(directory, &name));
+    let directories = node.partitions().directories();
+    let mut outdated = BTreeSet::new();
+    let mut placed = vec![];
+    for (topic, index, state) in to_open {
+        let id = TopicPartition::new(Arc::clone(&topic.name), *index);
+        let found = directories.iter().position(|directory| has(directory, &id, topic.id));
         let emptiest = || counts.iter().enumerate().min_by_key(|(_, count)| **count).map(|(at, _)| at);
         let home = found.or_else(emptiest).unwrap_or_default();
         if let Some(count) = counts.get_mut(home) {
             *count += 1;
         }
-        home
-    };
-    to_open.iter().map(|partition| (*partition, home(partition))).collect()
+        // What checkpoints say about this name elsewhere, or anywhere if it is new, was about another partition.
+        let others = directories.iter().filter(|directory| found != Some(directory.index));
+        outdated.extend(others.filter(|directory| directory.forget(&id)).map(|directory| directory.index));
+        placed.push(((*topic, *index, *state), home));
+    }
+    write_checkpoints(node, outdated);
+    placed
+}
+
+/// Whether a directory has a partition. One of another topic that had this name is renamed out of the way.
+fn has(directory: &Directory, id: &TopicPartition, topic_id: Uuid) -> bool {
+    let path = directory.path.join(id.to_string());
+    if directory.disk.stat(&path).ok().flatten().is_none() {
+        return false;
+    }
+    match log::checkpoint::read_topic_id(&*directory.disk, &path) {
+        Ok(Some(found)) if found != topic_id => {
+            if let Err(error) = set_aside(&*directory.disk, &path) {
+                tracing::error!(partition = %id, %error, "cannot rename the directory of another topic of this name");
+            }
+            false
+        }
+        // What cannot be read is said when it is opened.
+        _ => true,
+    }
+}
+
+fn write_checkpoints(node: &Node, directories: BTreeSet<usize>) {
+    for index in directories {
+        if let Err(error) = node.partitions().write_checkpoints(index) {
+            tracing::error!(directory = index, %error, "cannot write checkpoints");
+        }
+    }
 }
 
 /// Renames the directory of another topic of this name out of the way. It is kept: nothing here says that it may go.
@@ -208,8 +239,10 @@ fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), l
 
 /// Takes a deleted topic out of service and removes its files.
 fn remove(node: &Arc<Node>, topic: &Topic) {
+    let mut homes = BTreeSet::new();
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
         partition.retire();
+        homes.insert(partition.directory());
         let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
         // Renamed first, so that a crash in between leaves nothing that looks like a partition.
         let renamed = log_dir::delete_partition(&*home.disk, &home.path, partition.id(), node.random_uuid());
@@ -217,6 +250,8 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
             tracing::error!(partition = %partition.id(), %error, "cannot remove the files of a deleted topic");
         }
     }
+    // Before a topic of the same name can come.
+    write_checkpoints(node, homes);
     node.metrics().forget_topic(&topic.name);
     forget_offsets(node, topic);
 }

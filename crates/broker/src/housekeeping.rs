@@ -123,8 +123,7 @@ fn remove_doomed(node: &Arc<Node>, doomed: &mut Doomed, now: Instant) {
 
 fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {
     for directory in node.partitions().directories() {
-        let written = node.partitions().write_recovery_points(directory.index);
-        if let Err(error) = written.and_then(|()| node.partitions().write_log_starts(directory.index)) {
+        if let Err(error) = node.partitions().write_checkpoints(directory.index) {
             tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Partition {
     durable: AtomicI64,
     /// A write or a sync failed: nothing is acknowledged any more.
     failed: AtomicBool,
+    /// The topic was deleted.
+    retired: AtomicBool,
     /// Monotonic milliseconds of the last flush.
     flushed_at_ms: AtomicU64,
     flush: Mutex<FlushState>,
@@ -146,6 +148,7 @@ impl Partition {
             data: Waiters::default(),
             durability: Waiters::default(),
             failed: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             flushed_at_ms: AtomicU64::new(clock::now().monotonic_ms),
             flush: Mutex::default(),
             flush_queue: surroundings.flush_queue,
@@ -224,6 +227,7 @@ impl Partition {
 
     /// The partition is gone from this node: everybody looks again and finds that.
     pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
         self.failed.store(true, Ordering::Release);
         self.data.wake();
         self.durability.wake();
@@ -307,8 +311,29 @@ impl Partition {
                 if !self.failed.swap(true, Ordering::AcqRel) {
                     tracing::error!(partition = %self.id, %error, "the partition takes no more writes until the node is restarted");
                 }
-                Refusal::from(ErrorCode::KafkaStorageError)
+                Refusal::from(self.failure())
             }
+        }
+    }
+
+    /// From a failed read to what a client is told. A failing disk is logged here.
+    fn read_error(&self, error: &LogError) -> ErrorCode {
+        match error {
+            LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            _ if self.retired.load(Ordering::Acquire) => ErrorCode::UnknownTopicOrPartition,
+            error => {
+                tracing::error!(partition = %self.id, %error, "cannot read the log");
+                ErrorCode::KafkaStorageError
+            }
+        }
+    }
+
+    /// What a client is told once nothing more is acknowledged.
+    fn failure(&self) -> ErrorCode {
+        if self.retired.load(Ordering::Acquire) {
+            ErrorCode::UnknownTopicOrPartition
+        } else {
+            ErrorCode::KafkaStorageError
         }
     }
 
@@ -370,7 +395,7 @@ impl Partition {
         if self.committed_offset() >= next_offset {
             return Some(Ok(()));
         }
-        self.failed.load(Ordering::Acquire).then(|| Err(Refusal::from(ErrorCode::KafkaStorageError)))
+        self.failed.load(Ordering::Acquire).then(|| Err(Refusal::from(self.failure())))
     }
 
     /// Up to where records count as committed: on disk, or appended where the disk is not waited for.
@@ -425,12 +450,12 @@ impl Partition {
             Isolation::ReadCommitted => last_stable_offset,
         };
         let found = log.read(Offset(from.offset), from.max_bytes, from.min_one, upper_bound);
-        let found = found.map_err(|error| read_error(&self.id, &error))?;
+        let found = found.map_err(|error| self.read_error(&error))?;
         if let Some(aborted) = &mut read.aborted
             && found.next_offset > found.first_offset
         {
             let list = log.aborted_transactions(found.first_offset, found.next_offset);
-            let list = list.map_err(|error| read_error(&self.id, &error))?;
+            let list = list.map_err(|error| self.read_error(&error))?;
             aborted.extend(list.iter().map(|aborted| (aborted.producer_id, aborted.first_offset)));
         }
         drop(log);
@@ -465,7 +490,7 @@ impl Partition {
             -3 => log.max_timestamp_offset(),
             timestamp => log.offset_for_timestamp(timestamp),
         };
-        let found = found.map_err(|error| read_error(&self.id, &error))?;
+        let found = found.map_err(|error| self.read_error(&error))?;
         Ok(found.filter(|found| timestamp < 0 || found.offset < bound).map_or(nothing, |found| AtTime {
             timestamp: found.timestamp,
             offset: found.offset,
@@ -500,16 +525,6 @@ impl Partition {
                 drop(log);
                 Err(self.refusal(&error).code)
             }
-        }
-    }
-}
-
-fn read_error(id: &TopicPartition, error: &LogError) -> ErrorCode {
-    match error {
-        LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        error => {
-            tracing::error!(partition = %id, %error, "cannot read the log");
-            ErrorCode::KafkaStorageError
         }
     }
 }

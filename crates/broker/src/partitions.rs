@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use log::Recovery;
 use log::checkpoint::OffsetCheckpoint;
 use log::disk::{Disk, LockGuard, Space};
 use parking_lot::{Mutex, RwLock};
@@ -19,12 +20,16 @@ pub(crate) struct Directory {
     pub(crate) id: Uuid,
     pub(crate) disk: Arc<dyn Disk>,
     /// Whether the last process closed it in order.
-    pub(crate) was_clean: bool,
-    pub(crate) recovery_points: BTreeMap<TopicPartition, Offset>,
-    pub(crate) log_starts: BTreeMap<TopicPartition, Offset>,
-    /// One writer at a time for its checkpoints.
-    checkpoint: Mutex<()>,
+    was_clean: bool,
+    /// What its checkpoints say about partitions that are not open. Held while they are written.
+    closed: Mutex<Checkpoints>,
     pub(crate) _lock: Box<dyn LockGuard>,
+}
+
+/// The two checkpoints of a directory that a log is recovered with.
+struct Checkpoints {
+    recovery_points: BTreeMap<TopicPartition, Offset>,
+    log_starts: BTreeMap<TopicPartition, Offset>,
 }
 
 impl Directory {
@@ -38,17 +43,26 @@ impl Directory {
     ) -> Result<Self, log::Error> {
         let recovery_points = OffsetCheckpoint::RecoveryPoint.read(&*disk, &path)?;
         let log_starts = OffsetCheckpoint::LogStartOffset.read(&*disk, &path)?;
-        Ok(Self {
-            index,
-            path,
-            id,
-            disk,
-            was_clean,
-            recovery_points,
-            log_starts,
-            checkpoint: Mutex::new(()),
-            _lock: lock,
-        })
+        let closed = Mutex::new(Checkpoints { recovery_points, log_starts });
+        Ok(Self { index, path, id, disk, was_clean, closed, _lock: lock })
+    }
+
+    /// What a partition's log is recovered with.
+    pub(crate) fn recovery(&self, id: &TopicPartition) -> Recovery {
+        let closed = self.closed.lock();
+        Recovery {
+            clean_shutdown: self.was_clean,
+            recovery_point: closed.recovery_points.get(id).copied().unwrap_or(Offset::ZERO),
+            log_start_offset: closed.log_starts.get(id).copied().unwrap_or(Offset::ZERO),
+        }
+    }
+
+    /// From now on the open partition says what is in the checkpoints; or nobody does, as it is no more. Whether they
+    /// said something.
+    pub(crate) fn forget(&self, id: &TopicPartition) -> bool {
+        let mut closed = self.closed.lock();
+        let recovery_point = closed.recovery_points.remove(id);
+        closed.log_starts.remove(id).is_some() || recovery_point.is_some()
     }
 
     /// The size and room of its volume, if the system tells.
@@ -126,34 +140,40 @@ impl Partitions {
     /// Writes the log start offsets of one directory.
     pub(crate) fn write_log_starts(&self, index: usize) -> Result<(), log::Error> {
         let Some(directory) = self.directories.get(index) else { return Ok(()) };
-        let _writer = directory.checkpoint.lock();
+        let closed = directory.closed.lock();
+        let mut starts = closed.log_starts.clone();
         // As in Kafka only those that moved beyond their first segment's base are of interest; all do no harm.
-        let starts: Vec<(TopicPartition, Offset)> = self
-            .in_directory(index)
-            .iter()
-            .map(|partition| (partition.id().clone(), partition.offsets().0))
-            .filter(|(_, start)| *start > Offset::ZERO)
-            .collect();
-        OffsetCheckpoint::LogStartOffset.write(
-            &*directory.disk,
-            &directory.path,
-            starts.iter().map(|(id, offset)| (id, *offset)),
-        )
+        for partition in self.in_directory(index) {
+            starts.insert(partition.id().clone(), partition.offsets().0);
+        }
+        starts.retain(|_, start| *start > Offset::ZERO);
+        write(OffsetCheckpoint::LogStartOffset, directory, &starts)
     }
 
     /// Writes how far the logs of one directory need no recovery.
     pub(crate) fn write_recovery_points(&self, index: usize) -> Result<(), log::Error> {
         let Some(directory) = self.directories.get(index) else { return Ok(()) };
-        let _writer = directory.checkpoint.lock();
-        let points: Vec<(TopicPartition, Offset)> = self
-            .in_directory(index)
-            .iter()
-            .map(|partition| (partition.id().clone(), partition.log().durable_offset()))
-            .collect();
-        let write = |kind: OffsetCheckpoint| {
-            kind.write(&*directory.disk, &directory.path, points.iter().map(|(id, offset)| (id, *offset)))
-        };
-        write(OffsetCheckpoint::RecoveryPoint)?;
-        write(OffsetCheckpoint::HighWatermark)
+        let closed = directory.closed.lock();
+        let mut points = closed.recovery_points.clone();
+        for partition in self.in_directory(index) {
+            points.insert(partition.id().clone(), partition.log().durable_offset());
+        }
+        write(OffsetCheckpoint::RecoveryPoint, directory, &points)?;
+        write(OffsetCheckpoint::HighWatermark, directory, &points)
     }
+
+    /// Writes all checkpoints of one directory: what they say about partitions that are no more must not meet others
+    /// of the same name.
+    pub(crate) fn write_checkpoints(&self, index: usize) -> Result<(), log::Error> {
+        self.write_recovery_points(index)?;
+        self.write_log_starts(index)
+    }
+}
+
+fn write(
+    kind: OffsetCheckpoint,
+    directory: &Directory,
+    offsets: &BTreeMap<TopicPartition, Offset>,
+) -> Result<(), log::Error> {
+    kind.write(&*directory.disk, &directory.path, offsets.iter().map(|(id, offset)| (id, *offset)))
 }

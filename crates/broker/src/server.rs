@@ -268,11 +268,7 @@ fn close(node: &Node) {
     let epoch = node.image().broker(node.id()).map_or(-1, |broker| broker.epoch);
     for directory in node.partitions().directories() {
         let index = directory.index;
-        let written = node
-            .partitions()
-            .write_recovery_points(index)
-            .and_then(|()| node.partitions().write_log_starts(index));
-        let marked = match written {
+        let marked = match node.partitions().write_checkpoints(index) {
             Ok(()) if !unclean.contains(&index) => {
                 log_dir::mark_clean(&*directory.disk, &directory.path, epoch)
             }
