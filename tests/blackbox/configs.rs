@@ -12,6 +12,7 @@ use crate::wire::Wire;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
 const GROUP: i8 = 32;
 
 const SET: i8 = 0;
@@ -236,4 +237,33 @@ fn the_old_way_replaces_all() {
         assert_eq!(self::config(&mut wire, TOPIC, "t", "flush.ms"), (version.to_string(), OF_TOPIC));
         assert_eq!(self::config(&mut wire, TOPIC, "t", "segment.bytes").1, DEFAULT);
     }
+}
+
+#[test]
+fn loggers_change_while_the_node_runs() {
+    let node = Node::start();
+    let mut wire = Wire::connect(node.address);
+    let level = |wire: &mut Wire, logger: &'static str| {
+        let described = describe(wire, 4, BROKER_LOGGER, "1", Some(&[logger]));
+        assert_eq!(described.error_code, NONE);
+        described.configs[0].value.clone().unwrap().into_owned()
+    };
+    assert_eq!(level(&mut wire, "broker"), "INFO");
+    // A connection that ends is told of at DEBUG.
+    assert_eq!(alter(&mut wire, BROKER_LOGGER, "1", &[("broker", SET, "DEBUG")]), NONE);
+    assert_eq!(level(&mut wire, "broker"), "DEBUG");
+    drop(Wire::connect(node.address));
+    eventually("a line of level DEBUG", || {
+        node.new_lines().iter().any(|l| l.contains("connection ended")).then_some(())
+    });
+    assert_eq!(
+        alter(&mut wire, BROKER_LOGGER, "1", &[("broker", SET, "LOUD")]),
+        code(ErrorCode::InvalidConfig)
+    );
+    assert_eq!(
+        alter(&mut wire, BROKER_LOGGER, "2", &[("broker", SET, "INFO")]),
+        code(ErrorCode::InvalidRequest)
+    );
+    assert_eq!(alter(&mut wire, BROKER_LOGGER, "1", &[("broker", DELETE, "")]), NONE);
+    assert_eq!(level(&mut wire, "broker"), "INFO");
 }

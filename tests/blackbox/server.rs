@@ -213,3 +213,11 @@ fn clients_are_told_the_address_they_used_unless_one_is_advertised() {
     let answer = metadata(&mut Wire::connect(node.address), None);
     assert_eq!((&*answer.brokers[0].host, answer.brokers[0].port), ("broker.example", 1234));
 }
+
+#[test]
+fn the_demo_shows_a_record() {
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_millstream")).arg("demo").output().unwrap();
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.contains("offset 0, key 'greeting', value 'Hello from millstream'"), "{said}");
+}

@@ -310,3 +310,21 @@ fn log_directories() {
         }
     }
 }
+
+#[test]
+fn what_the_cluster_does_not_know_is_set_aside_and_kept() {
+    let mut node = Node::start();
+    create_topic(&mut Wire::connect(node.address), "known", 1, &[]);
+    node.kill();
+    let data = node.folder().join("millstream-data");
+    std::fs::create_dir(data.join("ghost-3")).unwrap();
+    node.start_again();
+    let mut names: Vec<String> = std::fs::read_dir(&data)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("ghost") || name.starts_with("known"))
+        .collect();
+    names.sort();
+    assert!(names[0].starts_with("ghost-3.") && names[0].ends_with("-stray"), "{names:?}");
+    assert_eq!(names[1..], ["known-0"]);
+}

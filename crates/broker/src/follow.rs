@@ -10,7 +10,7 @@ use coordinator::group::{DeletedTopic, Request, Response};
 use log::{Log, log_dir};
 use metadata::configs::ResourceType;
 use metadata::configs::TopicConfig;
-use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as PartitionState, Topic};
+use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as PartitionState, Topic, topic_name};
 use protocol::{TopicPartition, Uuid};
 
 use crate::clock;
@@ -225,11 +225,30 @@ fn write_checkpoints(node: &Node, directories: BTreeSet<usize>) {
     }
 }
 
-/// Renames the directory of another topic of this name out of the way. It is kept: nothing here says that it may go.
+/// At start: directories of partitions that the cluster does not know, left for instance by a deletion that a crash
+/// cut short, are renamed out of the way.
+pub(crate) fn set_strays_aside(node: &Node) -> Result<(), log::Error> {
+    let image = node.image();
+    let known = |id: &TopicPartition| {
+        let topic = image.topic(&id.topic);
+        topic.is_some_and(|topic| topic.partitions.contains_key(&id.partition))
+    };
+    for directory in node.partitions().directories() {
+        for (id, path) in log_dir::list(&*directory.disk, &directory.path)?.partitions {
+            if *id.topic != *topic_name::CLUSTER_METADATA && !known(&id) {
+                set_aside(&*directory.disk, &path)?;
+                directory.forget(&id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Renames the directory of a topic that is not there (any more). It is kept: nothing here says that it may go.
 fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), log::Error> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{:x}-stray", clock::now().unix_ms));
-    tracing::warn!(directory = %path.display(), "the directory belongs to another topic of this name: renamed to -stray");
+    tracing::warn!(directory = %path.display(), "the cluster does not know the topic of this directory: renamed to -stray, and kept");
     disk.rename(path, std::path::Path::new(&name)).map_err(|source| log::Error::Io {
         operation: "rename",
         path: path.to_owned(),
@@ -239,15 +258,24 @@ fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), l
 
 /// Takes a deleted topic out of service and removes its files.
 fn remove(node: &Arc<Node>, topic: &Topic) {
+    let failed = |partition: &Partition, error: log::Error| {
+        tracing::error!(partition = %partition.id(), %error, "cannot remove the files of a deleted topic");
+    };
     let mut homes = BTreeSet::new();
+    let mut renamed = vec![];
+    // All are renamed first, so that a crash in between leaves little that looks like a partition.
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
         partition.retire();
         homes.insert(partition.directory());
         let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
-        // Renamed first, so that a crash in between leaves nothing that looks like a partition.
-        let renamed = log_dir::delete_partition(&*home.disk, &home.path, partition.id(), node.random_uuid());
-        if let Err(error) = renamed.and_then(|path| log_dir::remove_partition(&*home.disk, &path)) {
-            tracing::error!(partition = %partition.id(), %error, "cannot remove the files of a deleted topic");
+        match log_dir::delete_partition(&*home.disk, &home.path, partition.id(), node.random_uuid()) {
+            Ok(path) => renamed.push((partition, home, path)),
+            Err(error) => failed(&partition, error),
+        }
+    }
+    for (partition, home, path) in renamed {
+        if let Err(error) = log_dir::remove_partition(&*home.disk, &path) {
+            failed(&partition, error);
         }
     }
     // Before a topic of the same name can come.

@@ -11,6 +11,7 @@
 //! | `groups` | the shell of the group coordinators |
 //! | `housekeeping` | retention, checkpoints |
 //! | `admin`, `metrics` | what people look at |
+//! | `loggers` | their levels, changed while the node runs |
 //! | `error` | the map from failures to Kafka's codes |
 
 mod admin;
@@ -28,6 +29,7 @@ mod gather;
 mod groups;
 mod handlers;
 mod housekeeping;
+mod loggers;
 mod metrics;
 mod net;
 mod node;
@@ -39,4 +41,5 @@ mod request;
 mod server;
 mod topics;
 
+pub use loggers::{Levels, Loggers};
 pub use server::{Running, StartError, start};

@@ -18,6 +18,7 @@ use crate::controller::ControllerShell;
 use crate::fetch_session::FetchSessions;
 use crate::flusher::FlushQueue;
 use crate::groups::Groups;
+use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
@@ -36,6 +37,7 @@ pub(crate) struct Node {
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) loggers: Loggers,
     pub(crate) random: Mutex<Random>,
     /// The newest image that is carried out.
     pub(crate) served: ArcSwap<ClusterImage>,
@@ -105,6 +107,10 @@ impl Node {
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    pub(crate) fn loggers(&self) -> &Loggers {
+        &self.loggers
     }
 
     pub(crate) fn is_ready(&self) -> bool {

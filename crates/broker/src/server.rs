@@ -36,6 +36,7 @@ use crate::controller::{ControllerShell, decide};
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueue};
 use crate::groups::{self, Groups};
+use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::net::limits::{ConnectionLimits, RequestMemory};
 use crate::net::listener::{self, Listener, Shared};
@@ -103,7 +104,7 @@ pub struct Running {
 }
 
 /// Starts a node. When this returns, it serves.
-pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
+pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, StartError> {
     let config = Config::new(config);
     raise_file_limit();
     let sockets = bind_listeners(&config)?;
@@ -134,6 +135,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
         )),
         producer_ids: ProducerIds::default(),
         metrics: Arc::clone(&metrics),
+        loggers,
         random: Mutex::new(random),
         served: ArcSwap::from_pointee(ClusterImage::default()),
         follow_turn: tokio::sync::Mutex::default(),
@@ -155,6 +157,7 @@ pub async fn start(config: ServerConfig) -> Result<Running, StartError> {
     register(&node).await?;
     node.following.store(true, Ordering::Release);
     node.follow().await;
+    crate::follow::set_strays_aside(&node)?;
     for directory in node.partitions().directories() {
         log_dir::mark_dirty(&*directory.disk, &directory.path)?;
     }

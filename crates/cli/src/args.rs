@@ -16,6 +16,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a broker and controller.
     Server(ServerArgs),
+    /// Start a node in a temporary folder, send a record through it, stop it.
+    Demo,
     #[command(flatten)]
     Tool(Tool),
 }
@@ -473,7 +475,7 @@ mod tests {
     fn parse(line: &str) -> Result<Tool, clap::Error> {
         match Args::try_parse_from(line.split_whitespace())?.command {
             Command::Tool(tool) => Ok(tool),
-            Command::Server(_) => panic!("not a tool"),
+            Command::Server(_) | Command::Demo => panic!("not a tool"),
         }
     }
 

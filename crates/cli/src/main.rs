@@ -1,6 +1,7 @@
 //! The one binary of millstream: the server and its tools.
 
 mod args;
+mod demo;
 mod server;
 mod tools;
 
@@ -17,6 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     match Args::parse().command {
         Command::Server(args) => server::run(args),
+        Command::Demo => demo::run(),
         Command::Tool(tool) => tools::run(tool),
     }
 }

@@ -5,11 +5,15 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use broker::Running;
+use broker::{Levels, Loggers, Running};
 use metadata::configs::{LogFormat, ServerConfig};
 use stdx::properties::Properties;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, reload};
 
 use crate::args::ServerArgs;
 
@@ -20,7 +24,7 @@ pub(crate) fn run(args: ServerArgs) -> ExitCode {
         Ok(config) => config,
         Err(line) => return fail(&line),
     };
-    start_logging(config.log_format);
+    let loggers = start_logging(config.log_format);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -28,7 +32,7 @@ pub(crate) fn run(args: ServerArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
-    runtime.block_on(serve(config, began))
+    runtime.block_on(serve(config, loggers, began))
 }
 
 fn fail(line: &str) -> ExitCode {
@@ -51,17 +55,61 @@ fn read_config(args: ServerArgs) -> Result<ServerConfig, String> {
     ServerConfig::from_properties(properties).map_err(|error| error.to_string())
 }
 
-/// Log lines go to stderr, text or JSON; `RUST_LOG` chooses levels.
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,openraft=error"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// Log lines go to stderr, text or JSON. `RUST_LOG` chooses the first levels (`level` and `target=level`, by commas);
+/// clients may change them as Kafka's broker loggers.
+fn start_logging(format: LogFormat) -> Loggers {
+    let chosen = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let first = chosen.unwrap_or_else(|| {
+        Targets::new().with_default(LevelFilter::INFO).with_target("openraft", LevelFilter::ERROR)
+    });
+    let levels = levels_of(&first);
+    let (filter, handle) = reload::Layer::new(first);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry();
     match format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).init(),
-        LogFormat::Json => lines.json().init(),
+        LogFormat::Text => {
+            let lines = lines.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            registry.with(lines.with_filter(filter)).init();
+        }
+        LogFormat::Json => registry.with(lines.json().with_filter(filter)).init(),
+    }
+    Loggers::new(levels, move |levels| {
+        // Fails only where there is no subscriber any more.
+        let _ = handle.reload(targets_of(levels));
+    })
+}
+
+fn levels_of(targets: &Targets) -> Levels {
+    let named = targets.iter().map(|(name, level)| (name.to_owned(), level_name(level)));
+    let root = targets.default_level().map_or("FATAL", level_name);
+    named.chain([("root".to_owned(), root)]).collect()
+}
+
+fn targets_of(levels: &Levels) -> Targets {
+    let root = levels.get("root").copied().unwrap_or("INFO");
+    let named = levels.iter().filter(|(name, _)| *name != "root");
+    Targets::new()
+        .with_default(level_filter(root))
+        .with_targets(named.map(|(name, level)| (name.clone(), level_filter(level))))
+}
+
+/// Kafka's name of a level. Nothing is logged at `FATAL` here: it turns a logger off.
+const fn level_name(level: LevelFilter) -> &'static str {
+    match level.into_level() {
+        None => "FATAL",
+        Some(Level::ERROR) => "ERROR",
+        Some(Level::WARN) => "WARN",
+        Some(Level::INFO) => "INFO",
+        Some(Level::DEBUG) => "DEBUG",
+        Some(Level::TRACE) => "TRACE",
     }
 }
 
-async fn serve(config: ServerConfig, began: Instant) -> ExitCode {
+fn level_filter(name: &str) -> LevelFilter {
+    if name == "FATAL" { LevelFilter::OFF } else { name.parse().unwrap_or(LevelFilter::INFO) }
+}
+
+async fn serve(config: ServerConfig, loggers: Loggers, began: Instant) -> ExitCode {
     let signals = signal(SignalKind::terminate())
         .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt): (Signal, Signal) = match signals {
@@ -69,7 +117,7 @@ async fn serve(config: ServerConfig, began: Instant) -> ExitCode {
         Err(error) => return fail(&format!("cannot listen for signals: {error}")),
     };
     let running = tokio::select! {
-        started = broker::start(config) => match started {
+        started = broker::start(config, loggers) => match started {
             Ok(running) => running,
             Err(error) => return fail(&error.to_string()),
         },

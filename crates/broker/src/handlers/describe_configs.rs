@@ -87,7 +87,8 @@ fn describe(
         }
         ResourceType::BrokerLogger => {
             own_broker(node, name)?;
-            Ok(describe_loggers([("root", "INFO")]))
+            let levels = node.loggers().list();
+            Ok(describe_loggers(levels.iter().map(|(name, level)| (name.as_str(), *level))))
         }
         ResourceType::Group if !name.is_empty() => describe_group(&broker, &set),
         ResourceType::Group => {
@@ -104,7 +105,8 @@ fn describe(
     entries.map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))
 }
 
-fn own_broker(node: &Node, name: &str) -> Result<(), Refusal> {
+/// Refuses the name of another broker.
+pub(crate) fn own_broker(node: &Node, name: &str) -> Result<(), Refusal> {
     let own = node.id();
     match name.parse::<i32>() {
         Ok(id) if id == own.get() => Ok(()),
