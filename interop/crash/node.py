@@ -8,7 +8,7 @@ import time
 
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
-BAD_LINE = re.compile(r"panicked| ERROR (?!Can not initialize)")
+BAD_LINE = re.compile(r"panicked| ERROR ")
 
 
 def free_ports(count):
