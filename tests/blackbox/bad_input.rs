@@ -97,6 +97,30 @@ fn an_unknown_version_of_api_versions_is_answered_at_version_0() {
     assert_eq!(answer.error_code, NONE);
 }
 
+/// KIP-1242.
+#[test]
+fn a_misrouted_client_is_told_to_bootstrap_again() {
+    let node = Node::start();
+    let mut wire = Wire::connect(node.address);
+    let cluster_id = metadata(&mut wire, None).cluster_id.unwrap();
+    let mut check = |cluster_id: Option<&str>, node_id: i32, expect: ErrorCode| {
+        let request = ApiVersionsRequest {
+            client_software_name: "blackbox".into(),
+            client_software_version: "1".into(),
+            cluster_id: cluster_id.map(|id| id.to_owned().into()),
+            node_id,
+            ..Default::default()
+        };
+        let answer: ApiVersionsResponse = wire.ask(ApiKey::ApiVersions, 5, &request);
+        assert_eq!(answer.error_code, code(expect), "{cluster_id:?} {node_id}");
+    };
+    check(None, -1, ErrorCode::None);
+    check(None, 7, ErrorCode::None);
+    check(Some(&cluster_id), 1, ErrorCode::None);
+    check(Some(&cluster_id), 2, ErrorCode::RebootstrapRequired);
+    check(Some("another"), 1, ErrorCode::RebootstrapRequired);
+}
+
 #[test]
 fn half_a_frame_and_silence_harm_nobody() {
     let mut bystander = Bystander::new(&[]);

@@ -136,6 +136,12 @@ fn a_bad_value_is_named_and_an_unknown_property_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     check_refusal(folder.path(), &["num.partitions=many"], &["num.partitions", "many"]);
     check_refusal(folder.path(), &["num.partitions=0"], &["num.partitions", "0"]);
+    let unknown_host = "max.connections.per.ip.overrides=no-such-host.invalid:5";
+    check_refusal(
+        folder.path(),
+        &[unknown_host],
+        &["max.connections.per.ip.overrides", "no-such-host.invalid"],
+    );
     check_refusal(folder.path(), &["listeners=nonsense"], &["listeners", "nonsense"]);
     check_refusal(folder.path(), &["log.retention.ms=0"], &["log.retention.ms", "0"]);
 

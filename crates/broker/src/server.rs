@@ -58,6 +58,14 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// A host of `max.connections.per.ip.overrides` has no address.
+    #[error("max.connections.per.ip.overrides: the host '{host}' has no address: {source}")]
+    Host {
+        /// The host.
+        host: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A directory of `log.dirs` cannot be made or written.
     #[error("log.dirs={}: {source}", path.display())]
     Directory {
@@ -107,6 +115,7 @@ pub struct Running {
 pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, StartError> {
     let config = Config::new(config);
     raise_file_limit();
+    let per_ip_overrides = resolve_overrides(&config.network.max_connections_per_ip_overrides).await?;
     let sockets = bind_listeners(&config)?;
     let admin = bind_admin(&config).await?;
     let (directories, cluster_id) = open_directories(&config)?;
@@ -161,24 +170,33 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     for directory in node.partitions().directories() {
         log_dir::mark_dirty(&*directory.disk, &directory.path)?;
     }
-    Ok(serve(node, sockets, admin, flushers))
+    Ok(serve(node, per_ip_overrides, sockets, admin, flushers))
+}
+
+/// The addresses of the hosts, as they are at the start.
+async fn resolve_overrides(overrides: &[(String, u32)]) -> Result<BTreeMap<IpAddr, usize>, StartError> {
+    let mut resolved = BTreeMap::new();
+    for (host, most) in overrides {
+        let addresses = tokio::net::lookup_host((host.as_str(), 0));
+        let addresses = addresses.await.map_err(|source| StartError::Host { host: host.clone(), source })?;
+        resolved.extend(addresses.map(|address| (address.ip(), *most as usize)));
+    }
+    Ok(resolved)
 }
 
 fn serve(
     node: Arc<Node>,
+    per_ip_overrides: BTreeMap<IpAddr, usize>,
     sockets: Vec<Bound>,
     admin: Option<TcpListener>,
     flushers: Vec<JoinHandle<()>>,
 ) -> Running {
     let (stop, stopping) = watch::channel(false);
     let network = &node.config().network;
-    let overrides = network.max_connections_per_ip_overrides.iter();
-    let overrides: BTreeMap<IpAddr, usize> =
-        overrides.filter_map(|(host, most)| Some((host.parse().ok()?, *most as usize))).collect();
     let limits = ConnectionLimits::new(
         network.max_connections as usize,
         network.max_connections_per_ip as usize,
-        overrides,
+        per_ip_overrides,
     );
     let memory = RequestMemory::new(usize::try_from(network.request_memory_bytes).unwrap_or(usize::MAX));
     let max_idle = network.connections_max_idle_ms.map_or(FOREVER, Duration::from_millis).min(FOREVER);

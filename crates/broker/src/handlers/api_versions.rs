@@ -1,7 +1,7 @@
 //! ApiVersions, api key 18, versions 0 to 5: what is served, derived from the table of APIs.
 //!
 //! 3: flexible, features, the client's name and version (KIP-511, KIP-584). 4: supported features from 0. 5: cluster
-//! and node the client believes to talk to (KIP-1242). A version that we do not know is answered at version 0 with
+//! and node the client believes to talk to, `REBOOTSTRAP_REQUIRED` if it is mistaken (KIP-1242). A version that we do not know is answered at version 0 with
 //! `UNSUPPORTED_VERSION` and our range for this API, so that the client can ask again.
 
 use protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
@@ -21,6 +21,12 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         && !(is_valid(&body.client_software_name) && is_valid(&body.client_software_version))
     {
         let error_code = ErrorCode::InvalidRequest.code();
+        return request.answer(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
+    }
+    if let Some(cluster_id) = &body.cluster_id
+        && (**cluster_id != *node.cluster_id() || body.node_id != node.id().get())
+    {
+        let error_code = ErrorCode::RebootstrapRequired.code();
         return request.answer(&ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() });
     }
     let image = node.image();
