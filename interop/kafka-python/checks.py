@@ -94,15 +94,20 @@ class Member(threading.Thread):
     def __init__(self, *topics, **options):
         super().__init__(daemon=True)
         self.client = consumer(*topics, **options)
-        self.records, self.assignment, self.left = [], set(), False
+        self.records, self.left = [], False
         self.start()
 
     def run(self):
         while not self.left:
-            for batch in self.client.poll(timeout_ms=200).values():
+            # Long: where a poll times out just when the answer to SyncGroup has come, kafka-python 3.0.12 takes itself for joined and
+            # forgets the assignment.
+            for batch in self.client.poll(timeout_ms=2000).values():
                 self.records.extend(batch)
-            self.assignment = set(self.client.assignment())
         self.client.close(autocommit=False)
+
+    @property
+    def assignment(self):
+        return set(self.client.assignment())
 
     def leave(self):
         self.left = True
