@@ -173,7 +173,8 @@ enum Checked {
     Rebuilt { max_timestamp: i64, bytes: Vec<u8> },
 }
 
-/// Looks at every record of a batch, and builds the batch anew if it cannot stay as it is.
+/// Looks at every record of a batch, and builds the batch anew if it cannot stay as it is: in another codec, with gaps
+/// between offsets, or compressed in a way that not all clients can read.
 fn check_records(batch: &Batch<'_>, first_offset: Offset, rules: Rules<'_>) -> Result<Checked, Refusal> {
     let header = batch.header();
     let source = header.attributes.codec().map_err(Refusal::Batch)?;
@@ -206,7 +207,7 @@ fn check_records(batch: &Batch<'_>, first_offset: Offset, rules: Rules<'_>) -> R
     let target = rules.config.compression.unwrap_or_else(|| source.into());
     // Kafka does not compress control records that were written plain.
     let as_it_is = target.codec() == source || header.attributes.is_control() && source == Codec::None;
-    if as_it_is && consecutive {
+    if as_it_is && consecutive && source.is_portable(batch.payload()) {
         return Ok(Checked::AsItIs { max_timestamp });
     }
     let bytes = rebuild(batch, &unpacked, first_offset, target, rules)?;

@@ -93,6 +93,12 @@ impl Codec {
             Self::Zstd => zstd::decompress(input, cap_bytes),
         }
     }
+
+    /// Whether all of Kafka's clients can read what some client wrote. Java's reads fewer kinds of LZ4 frames than
+    /// [`Codec::decompress`].
+    pub fn is_portable(self, input: &[u8]) -> bool {
+        self != Self::Lz4 || lz4::is_portable(input)
+    }
 }
 
 /// A codec at one of its levels.

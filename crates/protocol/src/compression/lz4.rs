@@ -57,3 +57,24 @@ pub(super) fn decompress(input: &[u8], cap_bytes: usize) -> Result<Vec<u8>, Erro
         rest = after;
     }
 }
+
+/// Whether Kafka's Java client can read it: one frame of independent blocks, and nothing after it.
+pub(super) fn is_portable(input: &[u8]) -> bool {
+    let [0x04, 0x22, 0x4d, 0x18, flags, _, rest @ ..] = input else { return false };
+    let flag = |bit: u8| flags & (1 << bit) != 0;
+    let (independent, block_checksums, content_size) = (flag(5), flag(4), flag(3));
+    let (content_checksum, dictionary) = (flag(2), flag(0));
+    if flags >> 6 != 1 || !independent || dictionary {
+        return false;
+    }
+    let mut rest = rest.get(if content_size { 9 } else { 1 }..).unwrap_or_default();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) & !STORED;
+        if length == 0 {
+            return after.len() == if content_checksum { 4 } else { 0 };
+        }
+        let size = length as usize + if block_checksums { 4 } else { 0 };
+        rest = after.get(size..).unwrap_or_default();
+    }
+    false
+}

@@ -124,14 +124,15 @@ fn snappy_is_read_raw_and_written_framed() {
 #[test]
 fn lz4_reads_frames_of_other_flags() {
     use std::io::Write as _;
-    let input: Vec<u8> = (0..300_000_u32).flat_map(|i| (i / 7).to_be_bytes()).collect();
+    let input = || -> Vec<u8> { (0..300_000_u32).flat_map(|i| (i / 7).to_be_bytes()).collect() };
     for (mode, checksum, size) in [
         (::lz4::BlockMode::Linked, ::lz4::ContentChecksum::ChecksumEnabled, ::lz4::BlockSize::Max64KB),
         (::lz4::BlockMode::Independent, ::lz4::ContentChecksum::NoChecksum, ::lz4::BlockSize::Max4MB),
         (::lz4::BlockMode::Linked, ::lz4::ContentChecksum::NoChecksum, ::lz4::BlockSize::Max1MB),
     ] {
+        let input = input();
         let mut encoder = ::lz4::EncoderBuilder::new()
-            .block_mode(mode)
+            .block_mode(mode.clone())
             .checksum(checksum)
             .block_size(size)
             .content_size(input.len() as u64)
@@ -141,11 +142,16 @@ fn lz4_reads_frames_of_other_flags() {
         let (packed, done) = encoder.finish();
         done.unwrap();
         assert_eq!(Codec::Lz4.decompress(&packed, input.len()).unwrap(), input);
+        assert_eq!(Codec::Lz4.is_portable(&packed), matches!(mode, ::lz4::BlockMode::Independent));
+        assert!(!Codec::Lz4.is_portable(&[&*packed, &*packed].concat()));
         for cut in [0, 3, 7, 20, packed.len() - 1] {
             let found = Codec::Lz4.decompress(&packed[..cut], input.len());
             assert!(matches!(found, Err(Error::Corrupt { .. })), "cut at {cut}: {found:?}");
+            assert!(!Codec::Lz4.is_portable(&packed[..cut]));
         }
     }
+    assert!(Codec::Lz4.is_portable(&pack(Codec::Lz4, &input())));
+    assert!(Codec::Lz4.is_portable(&pack(Codec::Lz4, b"")));
 }
 
 #[test]
