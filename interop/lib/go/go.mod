@@ -1,0 +1,3 @@
+module millstream/interop
+
+go 1.24
