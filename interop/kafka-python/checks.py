@@ -1,43 +1,18 @@
-"""kafka-python as a user of a broker: admin, producer, consumer, groups. Usage: checks.py HOST:PORT [NAME]
-
-Every check is a function with a deadline; the last line is the total.
-"""
+"""kafka-python as a user of a broker: admin, producer, consumer, groups. Usage: checks.py HOST:PORT [NAME]"""
 import logging
-import sys
 import threading
 import time
-import traceback
 import uuid
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
-BOOTSTRAP = sys.argv[1]
-ONLY = sys.argv[2] if len(sys.argv) > 2 else ""
-RUN = uuid.uuid4().hex[:8]
-DEADLINE_S = 60
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append((function.__name__, function))
-    return function
-
-
-def check_each(**parameter):
-    """One check for each value of one parameter."""
-    (name, values), = parameter.items()
-
-    def register(function):
-        for value in values:
-            CHECKS.append((f"{function.__name__} {name}={value}", lambda value=value: function(value)))
-        return function
-    return register
+from harness import BOOTSTRAP, CHECKS, a_name, check, check_each, main, until
 
 
 def topic(partitions=1, **configs):
-    name = f"py-{RUN}-{uuid.uuid4().hex[:8]}"
+    name = a_name("py")
     with admin() as client:
         client.create_topics({name: {"num_partitions": partitions, "configs": configs}}, wait_for_metadata=True)
     return name
@@ -115,13 +90,6 @@ class Member(threading.Thread):
         assert not self.is_alive(), "the consumer does not close"
 
 
-def until(what, seconds=30):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def raises(error, call):
     try:
         call()
@@ -155,7 +123,7 @@ def api_versions_are_listed():
 
 @check
 def topic_is_created_described_and_deleted():
-    name = f"py-{RUN}-life"
+    name = a_name("py-life")
     with admin() as client:
         client.create_topics({name: {"num_partitions": 3, "replication_factor": 1}}, wait_for_metadata=True)
         assert name in client.list_topics()
@@ -206,7 +174,7 @@ def topic_creation_is_refused():
 
 @check
 def topic_creation_is_only_validated():
-    name = f"py-{RUN}-validated"
+    name = a_name("py-validated")
     with admin() as client:
         client.create_topics({name: {"num_partitions": 2}}, validate_only=True)
         assert name not in client.list_topics()
@@ -215,7 +183,7 @@ def topic_creation_is_only_validated():
 @check
 def deletion_of_a_topic_that_is_not_there_is_refused():
     with admin() as client:
-        raises(errors.UnknownTopicOrPartitionError, lambda: client.delete_topics([f"py-{RUN}-no"]))
+        raises(errors.UnknownTopicOrPartitionError, lambda: client.delete_topics([a_name("py-no")]))
 
 
 @check
@@ -358,7 +326,7 @@ def keys_choose_the_same_partition():
 
 @check
 def topic_is_created_by_producing_to_it():
-    name = f"py-{RUN}-auto"
+    name = a_name("py-auto")
     assert produce(name, 1)[0].offset == 0
     with admin() as client:
         assert name in client.list_topics()
@@ -584,37 +552,5 @@ def broker_that_is_not_there_is_an_error_in_time():
 
 # --- run -----------------------------------------------------------------------------------------------------------
 
-def main():
-    logging.basicConfig(level=logging.CRITICAL)
-    passed = failed = 0
-    for name, function in CHECKS:
-        if ONLY not in name:
-            continue
-        trouble = []
-
-        def call():
-            try:
-                function()
-            except BaseException:
-                trouble.append(traceback.format_exc())
-        thread = threading.Thread(target=call, daemon=True)
-        started = time.monotonic()
-        thread.start()
-        thread.join(DEADLINE_S)
-        if thread.is_alive():
-            stack = "".join(traceback.format_stack(sys._current_frames()[thread.ident])[-3:])
-            trouble.append(f"no end after {DEADLINE_S} s\n{stack}")
-        if trouble:
-            failed += 1
-            print(f"FAIL {name}\n     | " + "\n     | ".join(trouble[0].strip().splitlines()[-8:]))
-        else:
-            passed += 1
-            print(f"ok   {name} ({time.monotonic() - started:.1f} s)")
-    print(f"{passed} passed, {failed} failed")
-    sys.stdout.flush()
-    # A thread that hangs does not hold the process.
-    import os
-    os._exit(1 if failed or not passed else 0)
-
-
+logging.basicConfig(level=logging.CRITICAL)
 main()

@@ -11,6 +11,7 @@ node_pid=''
 node_dir=''
 node_data=''
 node_ours=''
+node_id=1
 interop_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 free_port() { # a port that nobody listens on, other than those given
@@ -35,8 +36,8 @@ node_start() { # key=value of further properties...
   at_exit node_clean
   cat > "$node_dir/server.properties" <<P
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$controller
+node.id=$node_id
+controller.quorum.voters=$node_id@127.0.0.1:$controller
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 controller.listener.names=CONTROLLER
