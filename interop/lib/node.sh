@@ -51,11 +51,13 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 P
   [ $# -gt 0 ] && printf '%s\n' "$@" >> "$node_dir/server.properties"
-  if [ "${INTEROP_TARGET:-millstream}" = kafka ]; then node_start_kafka
-  else
-    echo "admin.listener=127.0.0.1:$admin" >> "$node_dir/server.properties"
-    node_start_millstream
-  fi
+  [ "${INTEROP_TARGET:-millstream}" = kafka ] || echo "admin.listener=127.0.0.1:$admin" >> "$node_dir/server.properties"
+  node_launch
+}
+
+# Also for a node that node_stop has ended: it starts on its folder and its ports again.
+node_launch() {
+  if [ "${INTEROP_TARGET:-millstream}" = kafka ]; then node_start_kafka; else node_start_millstream; fi
 }
 
 node_start_millstream() {
@@ -70,7 +72,7 @@ node_start_kafka() {
   local jars
   jars=$("$interop_lib/get-kafka" tools) || cannot "Apache Kafka could not be assembled"
   local java=(java -Xmx400M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dlog4j2.configurationFile=$interop_lib/log4j2.properties" -cp "$jars/*")
-  "${java[@]}" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$node_dir/server.properties" > "$node_dir/format" 2>&1 ||
+  "${java[@]}" kafka.tools.StorageTool format --ignore-formatted -t MkU3OEVBNTcwNTJENDM2Qg -c "$node_dir/server.properties" > "$node_dir/format" 2>&1 ||
     cannot "Apache Kafka did not format its folder: $(tail -3 "$node_dir/format")"
   "${java[@]:0:1}" -Dinterop.level=INFO "${java[@]:1}" kafka.Kafka "$node_dir/server.properties" > "$node_dir/out" 2> "$node_dir/log" &
   node_pid=$!
