@@ -58,6 +58,14 @@ func addAdmin(add func(string, func(c))) {
 		alter(kafka.ConfigOperationDelete, "retention.ms", "")
 		alter(kafka.ConfigOperationSubtract, "cleanup.policy", "compact")
 		c.Until("the defaults", func() bool { return value("retention.ms") == "604800000" && value("cleanup.policy") == "delete" })
+		altered, err := client.AlterConfigs(c, &kafka.AlterConfigsRequest{Resources: []kafka.AlterConfigRequestResource{{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: topic, Configs: []kafka.AlterConfigRequestConfig{{Name: "retention.ms", Value: "3000000"}},
+		}}})
+		c.Ok(err)
+		for _, err := range altered.Errors {
+			c.Ok(err)
+		}
+		c.Until("set by the older request", func() bool { return value("retention.ms") == "3000000" })
 	})
 	add("topic configs are refused", func(c c) {
 		client, topic := c.client(), c.topic(1)

@@ -36,6 +36,17 @@ func addGroups(add func(string, func(c))) {
 		c.produceTimes(topic, 3000)
 		c.Equal(c.read(c.reader(kafka.ReaderConfig{GroupID: group, Topic: topic}), 1)[0].Offset, 2, "the next offset")
 	})
+	add("group reads several topics", func(c c) {
+		topics := []string{c.topic(1), c.topic(2)}
+		for _, topic := range topics {
+			c.produceTimes(topic, 1000, 2000)
+		}
+		counts := map[string]int{}
+		for _, message := range c.read(c.reader(kafka.ReaderConfig{GroupID: c.Name(), GroupTopics: topics}), 4) {
+			counts[message.Topic]++
+		}
+		c.Equal(counts, map[string]int{topics[0]: 2, topics[1]: 2}, "records of each")
+	})
 	for name, balancer := range map[string]kafka.GroupBalancer{"round robin": kafka.RoundRobinGroupBalancer{}, "rack": kafka.RackAffinityGroupBalancer{}} {
 		add("group of two shares by "+name, func(c c) { c.twoShare(balancer) })
 	}

@@ -1,4 +1,4 @@
-// kafka-go as a user of a broker: its client, writer and reader. Usage: checks HOST:PORT [NAME]
+// kafka-go as a user of a broker: its client, writer, reader, connection and groups. Usage: checks HOST:PORT [NAME]
 package main
 
 import (
@@ -20,6 +20,7 @@ func main() {
 	addAdmin(add)
 	addProducer(add)
 	addConsumer(add)
+	addConnection(add)
 	addGroups(add)
 	s.Not("records are deleted", "kafka-go has no DeleteRecords")
 	s.Not("consume, pause, resume", "a reader is not fetched from or it is; there is no pause")

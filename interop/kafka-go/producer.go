@@ -52,6 +52,18 @@ func addProducer(add func(string, func(c))) {
 		err := c.produce(c.Name(), []kafka.Message{{Value: []byte("v")}}, func(writer *kafka.Writer) { writer.MaxAttempts = 2 })
 		c.Is(first(err), kafka.UnknownTopicOrPartition)
 	})
+	add("a writer creates its topic", func(c c) {
+		writer := c.writer(c.Name(), func(writer *kafka.Writer) { writer.AllowAutoTopicCreation = true })
+		c.Until("it is written", func() bool {
+			err := writer.WriteMessages(c, kafka.Message{Value: []byte("v")})
+			// The writer asks for the creation and does not wait for it: the caller has to try again.
+			if err != nil && !errors.Is(first(err), kafka.UnknownTopicOrPartition) && !errors.Is(first(err), kafka.LeaderNotAvailable) {
+				c.Ok(err)
+			}
+			return err == nil
+		})
+		c.Equal(values(c.consume(writer.Topic, 0, 0, 1)), "[v]", "what is in the topic")
+	})
 	add("keys choose the same partition", func(c c) {
 		topic := c.topic(6)
 		var messages []kafka.Message
