@@ -6,8 +6,8 @@
 #   timeout 300 the-suite > "$work/out" 2>&1      however the suite is pointed at $BOOTSTRAP
 #   own_suite_judge $? junit FILE...              or: go FILE, cargo FILE, lines FILE; prints the totals, ends the script
 #
-# The last argument's format is what the suite printed: a JUnit XML file, the lines of `go tool test2json`, the output of `cargo
-# test`, or lines that the script made itself: `ok CASE`, `FAIL CASE` (with indented lines below it that tell why), `skip CASE`.
+# The files are what the suite printed: JUnit's XML, the lines of `go tool test2json`, the output of `cargo test`, or lines that the
+# script made itself: `ok CASE`, `FAIL CASE` (with indented lines below it that tell why), `skip CASE`.
 #
 # The cases that are known to fail stand in own-suite.failing beside the script, one a line: CASE, a tab, the reason. CASE may be
 # a shell pattern; a line that starts with # is a comment. A reason that starts with `Apache Kafka too:` is of a case that Apache
@@ -15,8 +15,9 @@
 # and so does a listed one that does not fail: the list only shrinks.
 own_suite_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# The broker that these suites are written for.
+# The broker that most of these suites are written for.
 own_suite_node() { # key=value of further properties...
+  node_id=0
   node_start num.partitions=3 auto.create.topics.enable=true group.initial.rebalance.delay.ms=0 "$@"
 }
 
