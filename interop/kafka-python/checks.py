@@ -296,7 +296,8 @@ def large_record_returns(codec):
     assert client.send(name, value).get(timeout=20).offset == 0
     client.close(timeout=10)
     reader = consumer(name)
-    assert values(poll(reader, 1)) == [value]
+    seen = values(poll(reader, 1))
+    assert seen == [value], f"{[len(each) for each in seen]} bytes seen, {reader.assignment()}, at {reader.position(TopicPartition(name, 0))}"
     reader.close()
 
 

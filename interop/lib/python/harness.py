@@ -81,12 +81,13 @@ def main():
             continue
         started = time.monotonic()
         trouble = outcome(function)
+        seconds = time.monotonic() - started
         if trouble:
             failed += 1
-            print(f"FAIL {name}\n     | " + "\n     | ".join(trouble[0].strip().splitlines()[-8:]))
+            print(f"FAIL {name} ({seconds:.1f} s)\n     | " + "\n     | ".join(trouble[0].strip().splitlines()[-8:]))
         else:
             passed += 1
-            print(f"ok   {name} ({time.monotonic() - started:.1f} s)")
+            print(f"ok   {name} ({seconds:.1f} s)")
     print(f"{passed} passed, {failed} failed")
     sys.stdout.flush()
     # A thread that hangs does not hold the process.
