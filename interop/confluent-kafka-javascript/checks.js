@@ -159,7 +159,8 @@ for (const codec of ['none', 'lz4']) {
     const name = await topic(), proxy = await Proxy.start(BOOTSTRAP, 5), messages = numbered(2000)
     await produce(name, messages, { 'enable.idempotence': true, 'compression.type': codec, 'batch.num.messages': 50, 'linger.ms': 1 }, proxy.address)
     assert(proxy.cuts >= 5, `${proxy.cuts} cuts, ${proxy.produced} requests`)
-    assert.deepEqual((await read(name, messages.length)).values, messages.map(each => each.value))
+    // Anew, because the client puts bytes in the place of the values that it was given.
+    assert.deepEqual((await read(name, messages.length)).values, numbered(2000).map(each => each.value))
     const [{ high }] = await admin(client => client.fetchTopicOffsets(name))
     assert.equal(high, String(messages.length))
     proxy.close()
@@ -204,7 +205,7 @@ check('consume from timestamps', async () => {
 })
 
 const committed = (client, groupId, name) =>
-  client.fetchOffsets({ groupId, topics: [name] }).then(([{ partitions: [{ offset }] }]) => offset)
+  client.fetchOffsets({ groupId, topics: [name] }).then(([found]) => found?.partitions[0]?.offset)
 
 check('commit by hand', async () => {
   const name = await topic(), group = `${name}-group`
@@ -273,7 +274,10 @@ check('groups are listed and deleted', async () => {
   })
 })
 
-check('broker that is not there is an error in time', () =>
-  raises('', () => new KafkaJS.Kafka({ kafkaJS: { brokers: ['127.0.0.1:1'], connectionTimeout: 1000, logLevel: KafkaJS.logLevel.NOTHING } }).producer().connect()))
+check('broker that is not there is an error in time', async () => {
+  const client = kafka('127.0.0.1:1').admin()
+  await client.connect()
+  await raises('ERR__TRANSPORT', () => client.listTopics({ timeout: 2000 }))
+})
 
 main()

@@ -11,6 +11,8 @@ go_build() { # folder
 
 # Runs it against the node, and counts its checks.
 go_run() { # [name]
+  local status
   timeout 200 "$go_program" "$BOOTSTRAP" "$@" > "$work/checks" 2> "$work/errors"
-  count "$(basename "$go_program")" "$work/checks" $?
+  status=$?
+  count "$(basename "$go_program")" "$work/checks" "$status"
 }

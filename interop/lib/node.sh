@@ -11,6 +11,7 @@ node_pid=''
 node_dir=''
 node_data=''
 node_ours=''
+node_id=1
 interop_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 free_port() { # a port that nobody listens on, other than those given
@@ -35,8 +36,8 @@ node_start() { # key=value of further properties...
   at_exit node_clean
   cat > "$node_dir/server.properties" <<P
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$controller
+node.id=$node_id
+controller.quorum.voters=$node_id@127.0.0.1:$controller
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 controller.listener.names=CONTROLLER
@@ -50,11 +51,13 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 P
   [ $# -gt 0 ] && printf '%s\n' "$@" >> "$node_dir/server.properties"
-  if [ "${INTEROP_TARGET:-millstream}" = kafka ]; then node_start_kafka
-  else
-    echo "admin.listener=127.0.0.1:$admin" >> "$node_dir/server.properties"
-    node_start_millstream
-  fi
+  [ "${INTEROP_TARGET:-millstream}" = kafka ] || echo "admin.listener=127.0.0.1:$admin" >> "$node_dir/server.properties"
+  node_launch
+}
+
+# Also for a node that node_stop has ended: it starts on its folder and its ports again.
+node_launch() {
+  if [ "${INTEROP_TARGET:-millstream}" = kafka ]; then node_start_kafka; else node_start_millstream; fi
 }
 
 node_start_millstream() {
@@ -69,7 +72,7 @@ node_start_kafka() {
   local jars
   jars=$("$interop_lib/get-kafka" tools) || cannot "Apache Kafka could not be assembled"
   local java=(java -Xmx400M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dlog4j2.configurationFile=$interop_lib/log4j2.properties" -cp "$jars/*")
-  "${java[@]}" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c "$node_dir/server.properties" > "$node_dir/format" 2>&1 ||
+  "${java[@]}" kafka.tools.StorageTool format --ignore-formatted -t MkU3OEVBNTcwNTJENDM2Qg -c "$node_dir/server.properties" > "$node_dir/format" 2>&1 ||
     cannot "Apache Kafka did not format its folder: $(tail -3 "$node_dir/format")"
   "${java[@]:0:1}" -Dinterop.level=INFO "${java[@]:1}" kafka.Kafka "$node_dir/server.properties" > "$node_dir/out" 2> "$node_dir/log" &
   node_pid=$!

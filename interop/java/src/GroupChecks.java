@@ -99,6 +99,7 @@ final class GroupChecks {
         checks.check("group: two members share, roundrobin", () -> share(RoundRobinAssignor.class, "roundrobin"));
         checks.check("group: two members share, sticky", () -> share(StickyAssignor.class, "sticky"));
         checks.check("group: two members share, cooperative-sticky", () -> share(CooperativeStickyAssignor.class, "cooperative-sticky"));
+        checks.check("group: one of two members dies, and another one joins", this::death);
         checks.check("group: a cooperative rebalance takes only what must move", this::cooperative);
         checks.check("group: a member that stops polling loses its partitions", this::slowMember);
         checks.check("group: a static member comes back without a rebalance", this::staticMember);
@@ -195,6 +196,26 @@ final class GroupChecks {
         Checks.until(() -> second.assigned.equals(all(topic, 4)));
         second.leave();
         Checks.that(first.trouble == null && second.trouble == null, first.trouble + " " + second.trouble);
+    }
+
+    private void death() throws Exception {
+        String topic = checks.topic(4);
+        Member alive = new Member(topic, "group.id", topic, "session.timeout.ms", 6000, "heartbeat.interval.ms", 500);
+        try (Proxy proxy = new Proxy(checks.bootstrap, 0)) {
+            Member dying = new Member(topic, "group.id", topic, "session.timeout.ms", 6000, "heartbeat.interval.ms", 500,
+                "bootstrap.servers", proxy.address(), "default.api.timeout.ms", 500);
+            Checks.until(() -> alive.assigned.size() == 2 && dying.assigned.size() == 2);
+            for (int i = 0; i < 4; i++) checks.produce(topic, i, 5);
+            Checks.until(() -> alive.records.size() == 10 && dying.records.size() == 10);
+            proxy.die();
+            Checks.until(() -> alive.assigned.size() == 4);
+            dying.leave();
+        }
+        Member joined = new Member(topic, "group.id", topic);
+        Checks.until(() -> alive.assigned.size() == 2 && joined.assigned.size() == 2);
+        alive.leave();
+        Checks.until(() -> joined.assigned.size() == 4);
+        joined.leave();
     }
 
     private void cooperative() throws Exception {

@@ -10,6 +10,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -33,6 +34,9 @@ final class ProducerChecks {
         }
         for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) checks.check("a large record, " + codec, () -> large(codec));
         checks.check("many idempotent records keep their order", this::order);
+        for (String codec : List.of("none", "lz4")) {
+            checks.check("an idempotent producer over a broken connection, " + codec, () -> brokenConnection(codec));
+        }
         checks.check("a topic's own compression", this::recompress);
         checks.check("append time", this::appendTime);
         checks.check("a record that is too large for the producer", this::tooLargeForProducer);
@@ -108,6 +112,22 @@ final class ProducerChecks {
             List<ConsumerRecord<String, String>> records = Checks.poll(consumer, 20_000, 40);
             Checks.same(20_000, records.size());
             for (int i = 0; i < records.size(); i++) Checks.same("value-" + i, records.get(i).value());
+        }
+    }
+
+    private void brokenConnection(String codec) throws Exception {
+        String topic = checks.topic(1);
+        try (Proxy proxy = new Proxy(checks.bootstrap, 5)) {
+            List<RecordMetadata> sent = checks.produce(topic, 0, 3000, "bootstrap.servers", proxy.address(), "compression.type", codec, "batch.size", 1000,
+                "retry.backoff.ms", 10, "reconnect.backoff.ms", 10, "reconnect.backoff.max.ms", 50);
+            Checks.that(proxy.cuts() >= 5, proxy.cuts());
+            for (int i = 0; i < 3000; i++) Checks.same((long) i, sent.get(i).offset());
+        }
+        try (KafkaConsumer<String, String> consumer = checks.consumer()) {
+            consumer.assign(List.of(new TopicPartition(topic, 0)));
+            List<ConsumerRecord<String, String>> records = Checks.poll(consumer, 3001, 3);
+            Checks.same(3000, records.size());
+            for (int i = 0; i < 3000; i++) Checks.same("value-" + i, records.get(i).value());
         }
     }
 

@@ -13,3 +13,8 @@ npm_install() { # folder-with-lock-file
   fi
   echo "$out"
 }
+
+# The line that a summary of all folders takes the client and its version from.
+npm_client() { # folder-with-node_modules package
+  echo "client: $(basename "$here") $(node -p 'require(process.argv[1]).version' "$1/node_modules/$2/package.json")"
+}

@@ -1,0 +1,25 @@
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** An instance of the word count in a process of its own, which can be killed. */
+public final class Child {
+    private Child() {
+    }
+
+    /** Usage: Child HOST:PORT APPLICATION INPUT OUTPUT. It ends with the process that started it. */
+    public static void main(String[] args) throws Exception {
+        new Application(args[0], args[1], WordCount.of(args[2], args[3])).start();
+        System.in.read();
+        Runtime.getRuntime().halt(0);
+    }
+
+    static Process start(String bootstrap, String application, Topic input, Topic output) throws IOException {
+        return new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx200M", "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC", "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"), "-cp", System.getProperty("java.class.path"), "Child",
+            bootstrap, application, input.name, output.name))
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    }
+}
