@@ -12,7 +12,7 @@ import (
 type c struct{ *interop.C }
 
 func main() {
-	s := interop.New("franz-go")
+	s := interop.New("franz-go", "github.com/twmb/franz-go")
 	add := func(name string, run func(c)) { s.Add(name, func(check *interop.C) { run(c{check}) }) }
 	addAdmin(add)
 	addProducer(add)

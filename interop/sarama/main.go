@@ -13,7 +13,7 @@ import (
 type c struct{ *interop.C }
 
 func main() {
-	s := interop.New("sarama")
+	s := interop.New("sarama", "github.com/IBM/sarama")
 	add := func(name string, run func(c)) { s.Add(name, func(check *interop.C) { run(c{check}) }) }
 	addAdmin(add)
 	addProducer(add)

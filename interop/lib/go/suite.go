@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -21,6 +22,7 @@ const (
 // Suite is a client's checks, in the order in which they were added.
 type Suite struct {
 	client string
+	module string
 	checks []check
 	not    map[string]string
 }
@@ -30,8 +32,10 @@ type check struct {
 	run  func(*C)
 }
 
-// New suite of a client.
-func New(client string) *Suite { return &Suite{client: client, not: map[string]string{}} }
+// New suite of a client, which comes in a module.
+func New(client, module string) *Suite {
+	return &Suite{client: client, module: module, not: map[string]string{}}
+}
 
 // Add a check: one of Scenarios, or one of the client's own.
 func (s *Suite) Add(name string, run func(*C)) { s.checks = append(s.checks, check{name, run}) }
@@ -45,6 +49,7 @@ func (s *Suite) Main() {
 		fmt.Fprintln(os.Stderr, "usage: checks HOST:PORT [NAME]")
 		os.Exit(2)
 	}
+	fmt.Printf("client: %s %s\n", s.client, version(s.module))
 	only := strings.Join(os.Args[2:], " ")
 	deadline := time.Now().Add(suiteDeadline)
 	run := fmt.Sprintf("%s-%x", s.client, time.Now().UnixNano())
@@ -71,6 +76,18 @@ func (s *Suite) Main() {
 	if failed > 0 || passed == 0 {
 		os.Exit(1)
 	}
+}
+
+// The version of a module that this program was built with.
+func version(module string) string {
+	if build, ok := debug.ReadBuildInfo(); ok {
+		for _, dependency := range build.Deps {
+			if dependency.Path == module {
+				return dependency.Version
+			}
+		}
+	}
+	return "unknown"
 }
 
 // The checks, and a failing one for each scenario that the client forgot.
