@@ -21,8 +21,8 @@ jar_version() { # folder-of-jars artifact
   basename "$1/$2"-[0-9]*.jar .jar | sed "s/^$2-//"
 }
 
-# Runs a program of checks. Where -Dinterop.node is not empty the node is ours, and the program may print `node stop` or
-# `node start`: that is done, and answered by a line.
+# Runs a program of checks. Where -Dinterop.node is not empty the node is ours, and the program may print `node stop`,
+# `node kill` or `node start`: that is done, and answered by a line.
 java_checks() { # name seconds java-argument...
   local name=$1 seconds=$2 line from to pid status
   shift 2
@@ -34,6 +34,7 @@ java_checks() { # name seconds java-argument...
   while IFS= read -r -u "$from" line; do
     case $line in
       'node stop') node_stop; echo "$line" >&"$to" ;;
+      'node kill') node_kill; echo "$line" >&"$to" ;;
       'node start') node_launch; echo "$line" >&"$to" ;;
       *) echo "$line" >> "$work/checks" ;;
     esac

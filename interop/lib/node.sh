@@ -55,7 +55,7 @@ P
   node_launch
 }
 
-# Also for a node that node_stop has ended: it starts on its folder and its ports again.
+# Also for a node that node_stop or node_kill has ended: it starts on its folder and its ports again.
 node_launch() {
   if [ "${INTEROP_TARGET:-millstream}" = kafka ]; then node_start_kafka; else node_start_millstream; fi
 }
@@ -103,6 +103,13 @@ node_stop() {
   status=$?
   node_pid=''
   return "$status"
+}
+
+node_kill() {
+  [ -n "$node_pid" ] || return 0
+  kill -KILL "$node_pid"
+  wait "$node_pid" 2>/dev/null
+  node_pid=''
 }
 
 node_clean() {

@@ -19,7 +19,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Counts checks, each with a deadline, and makes the clients that they use. */
 final class Checks {
-    private static final long DEADLINE_MS = 60_000;
+    private static final long DEADLINE_MS = Long.getLong("interop.deadline.ms", 60_000);
 
     interface Check {
         void run() throws Exception;

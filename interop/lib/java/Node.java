@@ -18,6 +18,11 @@ final class Node {
         ask("node stop");
     }
 
+    /** With kill -9. */
+    static void kill() throws IOException {
+        ask("node kill");
+    }
+
     static void start() throws IOException {
         ask("node start");
     }

@@ -1,0 +1,65 @@
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+
+/** A process of the application, and what it told. */
+final class Instance implements AutoCloseable {
+    private static final int TERMINATED = 143;
+    final List<String> told = new CopyOnWriteArrayList<>();
+    private final Process process;
+
+    Instance(String bootstrap, String application, String members, String moment, int occurrence) throws IOException {
+        process = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx200M", "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), "App", bootstrap, application, members, moment, String.valueOf(occurrence)))
+            .redirectError(ProcessBuilder.Redirect.appendTo(new File(System.getProperty("java.io.tmpdir"), "errors")))
+            .start();
+        Thread listener = new Thread(() -> {
+            try (BufferedReader lines = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) told.add(line);
+            } catch (IOException e) {
+                // It was killed.
+            }
+        });
+        listener.setDaemon(true);
+        listener.start();
+    }
+
+    void reaches(String moment) throws Exception {
+        Checks.until(() -> {
+            Checks.that(process.isAlive(), "it ended by itself: " + told);
+            return told.contains("at " + moment);
+        });
+    }
+
+    boolean committed() {
+        return told.stream().anyMatch(line -> line.startsWith("committed "));
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    void kill() throws InterruptedException {
+        process.destroyForcibly();
+        Checks.that(process.waitFor(10, TimeUnit.SECONDS), "it lives");
+    }
+
+    void terminate() throws InterruptedException {
+        // Not the process's own, which closes its standard input first.
+        process.toHandle().destroy();
+        Checks.that(process.waitFor(30, TimeUnit.SECONDS), "it does not end");
+        Checks.same(TERMINATED, process.exitValue());
+        Checks.that(told.stream().noneMatch(line -> line.startsWith("failed ")), told);
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}

@@ -1,0 +1,163 @@
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+
+/** One life of the application, over its topics: what is written into the input, who runs, and what must be true at the end. */
+final class Scenario implements AutoCloseable {
+    private static final int PARTITIONS = 6;
+    /** What each thread of an instance that is killed may have in hand. */
+    static final int IN_HAND = App.THREADS * Settings.MAX_POLL_RECORDS;
+
+    private final Checks checks;
+    private final String application;
+    private final Feeder feeder;
+    private final Watcher watcher;
+    private int count;
+    private final List<Instance> instances = new ArrayList<>();
+    /** What was committed before an instance was started, and the instance. */
+    private final List<Map<Integer, Long>> committedBefore = new ArrayList<>();
+
+    Scenario(Checks checks) throws Exception {
+        this.checks = checks;
+        application = checks.name();
+        try (Admin admin = checks.admin()) {
+            Checks.get(admin.createTopics(List.of(new NewTopic(input(application), PARTITIONS, (short) 1), new NewTopic(output(application), 4, (short) 1),
+                new NewTopic(deadLetters(application), 1, (short) 1))).all());
+            Checks.until(() -> Checks.get(admin.listTopics().names()).contains(deadLetters(application)));
+        }
+        feeder = new Feeder(checks.bootstrap, input(application));
+        watcher = new Watcher(checks.bootstrap, application);
+        feeder.start();
+        watcher.start();
+    }
+
+    static String input(String application) {
+        return application + "-input";
+    }
+
+    static String output(String application) {
+        return application + "-output";
+    }
+
+    static String deadLetters(String application) {
+        return application + "-dead-letters";
+    }
+
+    Instance start() throws Exception {
+        return start("", "never", 0);
+    }
+
+    /** An instance that stands still at the so-manieth such moment; with names for its members, they are static ones. */
+    Instance start(String members, String moment, int occurrence) throws Exception {
+        committedBefore.add(watcher.newest());
+        Instance instance = new Instance(checks.bootstrap, application, members, moment, occurrence);
+        instances.add(instance);
+        return instance;
+    }
+
+    /** All that must be true in the end, whatever happened. */
+    void verify(int duplicatesAtMost) throws Exception {
+        count = feeder.finish();
+        Checks.same(numbers(number -> true), values(read(input(application), records -> records.size() >= count)));
+        everyRecordAppears(duplicatesAtMost);
+        everyRecordIsCommitted();
+        for (Instance instance : instances) {
+            if (instance.isAlive()) instance.terminate();
+        }
+        watcher.finish();
+        noneStartsBeforeTheCommitted();
+    }
+
+    private interface Enough {
+        boolean of(List<ConsumerRecord<String, String>> records);
+    }
+
+    private List<String> numbers(IntPredicate which) {
+        return IntStream.range(0, count).filter(which).mapToObj(String::valueOf).sorted().toList();
+    }
+
+    private static List<String> values(List<ConsumerRecord<String, String>> records) {
+        return records.stream().map(ConsumerRecord::value).sorted().toList();
+    }
+
+    private List<ConsumerRecord<String, String>> read(String topic, Enough enough) {
+        try (KafkaConsumer<String, String> consumer = checks.consumer()) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream().map(each -> new TopicPartition(topic, each.partition())).toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            List<ConsumerRecord<String, String>> records = new ArrayList<>();
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(40);
+            while (!enough.of(records)) {
+                if (System.nanoTime() > end) throw new AssertionError(topic + " has only " + records.size() + " records");
+                records.addAll(Checks.poll(consumer, 1, 1));
+            }
+            return records;
+        }
+    }
+
+    private void everyRecordAppears(int duplicatesAtMost) {
+        Set<String> wanted = numbers(number -> !Processing.isPoison(number)).stream().map(number -> Processing.result(Integer.parseInt(number)))
+            .collect(Collectors.toSet());
+        List<ConsumerRecord<String, String>> results = read(output(application), records -> new HashSet<>(values(records)).containsAll(wanted));
+        Set<String> found = new HashSet<>(values(results));
+        Checks.same(wanted, found);
+        Set<String> dead = new HashSet<>(numbers(Processing::isPoison));
+        Checks.same(dead, new HashSet<>(values(read(deadLetters(application), records -> new HashSet<>(values(records)).containsAll(dead)))));
+        Checks.that(results.size() - found.size() <= duplicatesAtMost, results.size() - found.size() + " duplicates");
+        inOrder(results);
+    }
+
+    /** The first result of each number comes after those of the numbers before it, key by key. */
+    private static void inOrder(List<ConsumerRecord<String, String>> results) {
+        Map<String, Integer> last = new HashMap<>();
+        Set<String> seen = new HashSet<>();
+        for (ConsumerRecord<String, String> result : results) {
+            if (!seen.add(result.value())) continue;
+            int number = Integer.parseInt(result.value().substring(Processing.result(0).length() - 1));
+            Integer before = last.put(result.key(), number);
+            Checks.that(before == null || before < number, result.key() + ": " + before + ", then " + number);
+        }
+    }
+
+    private void everyRecordIsCommitted() throws Exception {
+        Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+        for (int i = 0; i < PARTITIONS; i++) latest.put(new TopicPartition(input(application), i), OffsetSpec.latest());
+        Map<Integer, Long> ends = new TreeMap<>();
+        try (Admin admin = checks.admin()) {
+            Checks.get(admin.listOffsets(latest).all()).forEach((partition, end) -> ends.put(partition.partition(), end.offset()));
+        }
+        ends.values().removeIf(end -> end == 0);
+        Checks.until(() -> watcher.newest().equals(ends));
+    }
+
+    private void noneStartsBeforeTheCommitted() {
+        for (int i = 0; i < instances.size(); i++) {
+            for (String line : instances.get(i).told) {
+                String[] words = line.split(" ");
+                if (!words[0].equals("assigned")) continue;
+                long committed = committedBefore.get(i).getOrDefault(Integer.valueOf(words[1]), 0L);
+                Checks.that(Long.parseLong(words[2]) >= committed, line + ", but committed was " + committed);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        instances.forEach(Instance::close);
+    }
+}
