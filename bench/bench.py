@@ -49,6 +49,7 @@ class Bench:
         for suite, run in COLD.items():
             if suite in self.suites:
                 self.guarded(suite, system_class, lambda run=run: run(self, system_class))
+                self.results.save()
         warm = [suite for suite in WARM if suite in self.suites]
         if not warm:
             return
@@ -60,6 +61,7 @@ class Bench:
                     # What was written before is not to be written back during the next suite.
                     os.sync()
                     self.guarded(suite, system_class, lambda suite=suite: WARM[suite](self, system))
+                    self.results.save()
         except self.TROUBLE as trouble:
             for suite in warm:
                 self.results.add(suite, {"what": "the broker"}, system_class.name, self.round, error=str(trouble))

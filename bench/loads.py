@@ -110,3 +110,8 @@ CLIENTS = {
     "rdkafka_performance": (rdkafka_produce, rate_of_rdkafka, rdkafka_consume, rate_of_rdkafka),
     "millstream's client": (own_produce, rate_of_own, own_consume, rate_of_own),
 }
+
+
+def knows_keys(client):
+    """The others send records without a key, or all with the same one."""
+    return CLIENTS[client][0] is own_produce

@@ -5,7 +5,7 @@ import loads
 import matrix
 import process
 
-SLACK_S = 60
+SLACK_S = 40
 # The cases that the aims speak of get more time.
 MAIN = [(mode, matrix.SMALL, "none") for mode in (matrix.DISK, matrix.CACHE, matrix.NATURAL)]
 # A megabyte is the least that Kafka takes.

@@ -24,18 +24,21 @@ def run(bench, system):
 def there_and_back(bench, system, client, mode, shape, codec):
     """Produces a topic, and reads what was written to the page cache."""
     produce, produce_rate, consume, consume_rate = loads.CLIENTS[client]
+    which = {"direction": "produce", "client": client, **matrix.case(mode, shape, codec)}
+    if shape.keyed and not loads.knows_keys(client):
+        which["records"] = f"{shape.size} B, unkeyed"
     records = COUNTS[shape][mode.acks == "all"] // (10 if bench.quick else 1)
     highest = 0.0
     try:
         with bench.topic(system, mode) as topic:
-            highest = step(bench, system, matrix.case(mode, shape, codec, direction="produce", client=client),
+            highest = step(bench, system, which,
                            lambda: produce(system, topic, mode, shape, codec, records), produce_rate, records, shape)
             if mode == matrix.CACHE and highest:
-                found = step(bench, system, {"direction": "consume", "client": client, "records": shape.name, "codec": codec},
+                found = step(bench, system, {"direction": "consume", "client": client, "records": which["records"], "codec": codec},
                              lambda: consume(system, topic, records), consume_rate, records, shape)
                 highest = max(highest, found)
     except bench.TROUBLE as trouble:
-        bench.results.add("throughput", matrix.case(mode, shape, codec, direction="produce", client=client), system.name, bench.round, error=str(trouble))
+        bench.results.add("throughput", which, system.name, bench.round, error=str(trouble))
     return highest
 
 

@@ -29,6 +29,9 @@ pub(crate) enum Error {
     /// A reader that got nothing more.
     #[error("only {received} of {wanted} records came")]
     Missing { received: u64, wanted: u64 },
+    /// A rate that the broker cannot hold.
+    #[error("did not keep up: {open} records were not acknowledged {wait_s} s after the last was due")]
+    Behind { open: u64, wait_s: u64 },
     /// A thread that panicked.
     #[error("a thread of the load panicked")]
     Thread,

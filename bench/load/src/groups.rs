@@ -1,6 +1,7 @@
 //! Consumer groups of one member each, with one committed offset, over a few connections: what is left after it ends is
 //! what groups cost a broker, without the sockets. The members are alive until their session ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::{CallOptions, Cluster, Connection, Purpose};
@@ -30,6 +31,8 @@ pub(crate) struct Args {
 const SESSION_MS: i32 = 120_000;
 /// How many groups are made at once, each over a connection of its own.
 const AT_ONCE: usize = 16;
+/// How long the coordinator may be on its way.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A subscription and an assignment of no topics: versions, an empty array, null user data.
 const SUBSCRIPTION: &[u8] = b"\0\0\0\0\0\0\xff\xff\xff\xff";
 /// Offset commits up to here name their topics; later versions, by id.
@@ -39,12 +42,14 @@ pub(crate) fn run(args: &Args) -> Result<Value> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let began = Instant::now();
         let mut makers = JoinSet::new();
+        // Members of an earlier run may be alive still, and joining their group would wait for them.
+        let run = std::process::id();
         for maker in 0..AT_ONCE {
             let (bootstrap, topic, count) = (args.bootstrap.clone(), args.topic.clone(), args.count);
             makers.spawn(async move {
                 let cluster = cluster(&bootstrap)?;
                 for number in (maker..count).step_by(AT_ONCE) {
-                    group(&cluster, &format!("bench-group-{number:05}"), &topic).await?;
+                    group(&cluster, &format!("bench-group-{run}-{number:05}"), &topic).await?;
                 }
                 Ok::<_, Error>(())
             });
@@ -57,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Value> {
 }
 
 async fn group(cluster: &Cluster, group: &str, topic: &str) -> Result<()> {
-    let connection = cluster.coordinator(group, Purpose::Group).await?;
+    let connection = coordinator(cluster, group).await?;
     let (member_id, generation_id) = join(&connection, group).await?;
     let sync = SyncGroupRequest {
         group_id: group.into(),
@@ -92,6 +97,19 @@ async fn group(cluster: &Cluster, group: &str, topic: &str) -> Result<()> {
         check("OffsetCommit", group, partition.error_code)?;
     }
     Ok(())
+}
+
+/// The first group of all has to wait until `__consumer_offsets` is there.
+async fn coordinator(cluster: &Cluster, group: &str) -> Result<Arc<Connection>> {
+    let began = Instant::now();
+    loop {
+        match cluster.coordinator(group, Purpose::Group).await {
+            Err(error) if error.is_retriable() && began.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            found => return Ok(found?),
+        }
+    }
 }
 
 /// The member's id and its generation. The first attempt learns the id (KIP-394).

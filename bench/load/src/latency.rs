@@ -53,7 +53,7 @@ pub(crate) struct Args {
 
 /// The longest latency that is told from longer ones.
 const CEILING_US: u64 = 120_000_000;
-/// A consumer that gets nothing for so long is done.
+/// How long after the last record was due the rest may take, and how long a consumer waits for the next one.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 type Producer = ThreadedProducer<Outcome, NoCustomPartitioner>;
@@ -91,8 +91,14 @@ pub(crate) fn run(args: &Args) -> Result<Value> {
     let failed = outcome.failed.clone();
     let receiver = std::thread::spawn(move || receive(&consumer, clock, counted_from_ns, total, &failed));
     let late_us = send(args, &producers, clock, start_ns, total)?;
+    let deadline = Instant::now() + PATIENCE;
     for producer in &producers {
-        producer.flush(Duration::from_secs(30))?;
+        // What is not acknowledged by then is told below.
+        drop(producer.flush(deadline.saturating_duration_since(Instant::now())));
+    }
+    let open = producers.iter().map(|producer| u64::from(producer.in_flight_count().unsigned_abs())).sum();
+    if open > 0 {
+        return Err(Error::Behind { open, wait_s: PATIENCE.as_secs() });
     }
     let (received, histogram) = receiver.join().map_err(|_| Error::Thread)??;
     let failed = outcome.failed.load(Relaxed);
