@@ -13,7 +13,7 @@ def geometric_mean(values):
 def of(results, suite, metric, wanted=lambda case: True):
     """The ratios of all cases that have one; 0 would be a CPU time too short to be seen."""
     found = (ratio(results, suite, case, metric) for case in results.cases(suite) if wanted(case))
-    return [max(value, 1e-4) for value in found if value is not None]
+    return [max(value, 1e-3) for value in found if value is not None]
 
 
 def headlines(results):

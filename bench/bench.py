@@ -17,7 +17,7 @@ COLD = {"start": start.run, "memory": memory.run}
 WARM = {"throughput": throughput.run, "latency": latency.run, "retention": latency.retention,
         "producers50": latency.producers50, "partitions": partitions.run}
 SUITES = ["limits", *COLD, *WARM]
-WARM_UP_S = 20
+WARM_UP_S = 16
 
 
 class Bench:

@@ -42,11 +42,11 @@ def ratios(results):
         axes.barh(y, 1 - mean, left=mean, height=0.5, color=COLOURS["millstream"] if mean <= aim else "#b3382c", alpha=0.85)
         axes.plot([min(values), max(values)], [y, y], color="black", linewidth=1)
         axes.plot([aim, aim], [y - 0.38, y + 0.38], color="black", linewidth=2)
-        axes.text(max(1.1, max(values) * 1.1), y, f"{show(mean)}   aim {show(aim)}", va="center")
+        axes.text(max(1.1, max(values) * 1.1), y, f"{show(mean)} (aim: {show(aim)})", va="center")
     axes.set_yticks(range(len(found)), [what for what, _, _ in reversed(found)])
     axes.set_xscale("log")
     axes.axvline(1, color=COLOURS["kafka"], linewidth=2)
-    axes.set_xlabel("millstream as a share of Apache Kafka (1, the orange line): further left is better. Thick mark: the aim; thin line: best to worst case")
+    axes.set_xlabel("share of what Apache Kafka takes: the longer the bar, the better\nthick mark: the aim; thin line: best to worst case", fontsize=9)
     return figure
 
 
@@ -62,6 +62,7 @@ def bars(axes, results, suite, cases, metric, label, limit=None):
     if limit:
         axes.axhline(limit, color=COLOURS["machine"], linestyle="--", linewidth=1, label="bare loop, no broker")
     axes.set_xticks(range(len(cases)), [label(case) for case in cases], rotation=40, ha="right", fontsize=8)
+    axes.set_xlim(-0.6, len(cases) - 0.4)
     axes.set_ylabel(metric)
     axes.grid(axis="y", linewidth=0.3)
 
@@ -80,8 +81,9 @@ def panels(results, metric, produce_limit=None, consume_limit=None):
     last = axes[-1, 0]
     bars(last, results, "throughput", consume, metric, lambda case: f"{case['client']}\n{case['records']}, {case['codec']}", consume_limit)
     last.set_title("consume")
-    axes[0, 0].legend()
+    handles = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels())}
     figure.tight_layout()
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=3, bbox_to_anchor=(0.5, 1))
     return figure
 
 

@@ -59,16 +59,24 @@ def about():
         with open(file) as lines:
             return next((line.split(":")[1].strip() for line in lines if line.startswith(name)), "unknown")
     java = subprocess.run(["java", "-version"], capture_output=True, text=True, timeout=30).stderr.splitlines()
-    filesystem = output_of("findmnt", "-no", "FSTYPE,OPTIONS", "-T", os.environ.get("TMPDIR", "/tmp"))
+    filesystem = output_of("findmnt", "-no", "FSTYPE", "-T", os.environ.get("TMPDIR", "/tmp"))
     return {
         "machine": f"{os.cpu_count()} cores of {first('/proc/cpuinfo', 'model name')}, "
                    f"{int(first('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB, "
                    f"{platform.system()} {platform.release()}, data on {filesystem}",
-        "millstream": f"{systems.Millstream.version()}, commit {output_of('git', 'rev-parse', '--short', 'HEAD')}",
+        "millstream": f"{systems.Millstream.version()}, {built_from()}",
         "kafka": f"{systems.Kafka.version()}, JVM options {' '.join(systems.JVM)}",
         "java": next((line for line in java if "version" in line), "unknown"),
         "librdkafka": os.path.basename(os.path.dirname(os.path.dirname(loads.Tools.rdkafka))).rsplit("-", 1)[0] if loads.Tools.rdkafka else "not here",
     }
+
+
+def built_from():
+    if os.environ.get("MILLSTREAM"):
+        with open(systems.Millstream.binary, "rb") as file:
+            return f"a binary that was given (sha256 {hashlib.sha256(file.read()).hexdigest()[:12]})"
+    changed = " with changes" if output_of("git", "status", "--porcelain", "--untracked-files=no", "--", "crates", "Cargo.lock") else ""
+    return f"commit {output_of('git', 'rev-parse', '--short', 'HEAD')}{changed}, release build"
 
 
 def python_with_matplotlib():

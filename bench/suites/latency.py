@@ -15,7 +15,7 @@ BULK_RECORDS_S = 20_000
 
 def run(bench, system):
     for mode, shape, codec in MAIN:
-        one(bench, system, "latency", mode, shape, codec, 1_000, 12)
+        one(bench, system, "latency", mode, shape, codec, 1_000, 10)
     for mode, shape, codec in matrix.ALL:
         if (mode, shape, codec) not in MAIN:
             one(bench, system, "latency", mode, shape, codec, 1_000, 5)
@@ -25,7 +25,7 @@ def run(bench, system):
 
 def producers50(bench, system):
     for mode in (matrix.DISK, matrix.CACHE):
-        one(bench, system, "producers50", mode, matrix.SMALL, "none", 1_000, 8, producers=50)
+        one(bench, system, "producers50", mode, matrix.SMALL, "none", 1_000, 7, producers=50)
 
 
 def retention(bench, system):
@@ -34,11 +34,11 @@ def retention(bench, system):
         case = matrix.case(mode, matrix.LARGE, "none", rate=1_000)
         try:
             with bench.topic(system, matrix.CACHE, RETENTION) as bulk:
-                seconds = 3 if bench.quick else 8
+                seconds = 3 if bench.quick else 7
                 command = loads.own_produce(system, bulk, matrix.CACHE, matrix.LARGE, "none", BULK_RECORDS_S * (seconds + 4), BULK_RECORDS_S)
                 load = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 try:
-                    one(bench, system, "retention", mode, matrix.LARGE, "none", 1_000, 8, configs=RETENTION)
+                    one(bench, system, "retention", mode, matrix.LARGE, "none", 1_000, 7, configs=RETENTION)
                 finally:
                     load.kill()
                     load.wait()

@@ -12,14 +12,14 @@ def run(bench, system_class):
             system.ready()
         if system.process.poll() is None:
             idle(bench, system)
-            connections(bench, system, 200 if bench.quick else 1000)
+            connections(bench, system, 200 if bench.quick else 2000)
             groups(bench, system, 100 if bench.quick else 500)
 
 
 def idle(bench, system):
     with bench.step("memory", {"what": "idle"}, system) as add:
-        time.sleep(2 if bench.quick else 6)
-        watch, seconds = process.Watch(system.pid), 3 if bench.quick else 10
+        time.sleep(2 if bench.quick else 5)
+        watch, seconds = process.Watch(system.pid), 3 if bench.quick else 8
         time.sleep(seconds)
         used = watch.read()
         resident, anonymous = process.memory_mib(system.pid)

@@ -5,7 +5,7 @@ import matrix
 import process
 
 # Records for each step, so that it takes some seconds: (page cache, on disk).
-COUNTS = {matrix.SMALL: (3_000_000, 800_000), matrix.LARGE: (500_000, 100_000)}
+COUNTS = {matrix.SMALL: (2_000_000, 800_000), matrix.LARGE: (500_000, 100_000)}
 STEP_S = 40
 
 
