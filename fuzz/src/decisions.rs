@@ -3,6 +3,8 @@
 //!
 //! An input is a list of steps: a byte that chooses the request, one for its version, two for its length, the body.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use coordinator::CoordinatorRecord;
 use coordinator::group::{GroupConfig, GroupCoordinator, JoinContext, Request, Response};
@@ -52,6 +54,10 @@ fn writable<'m>(answer: &impl Message<'m>, version: i16) {
     assert!(written.is_ok(), "an answer cannot be written at version {version}: {written:?}");
 }
 
+/// A cluster of one broker, started.
+static STARTED: LazyLock<Cluster> = LazyLock::new(Cluster::new);
+
+#[derive(Clone)]
 struct Cluster {
     controller: Controller,
     loader: MetadataLoader,
@@ -60,7 +66,6 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// One broker, started.
     fn new() -> Self {
         let file = [("process.roles", "broker,controller"), ("node.id", "1")].into_iter().collect();
         let configs = BrokerConfigs::new(file).expect("two good properties");
@@ -145,7 +150,7 @@ impl Cluster {
 
 /// The controller under changes of topics and configs.
 pub fn controller(data: &[u8]) {
-    let mut cluster = Cluster::new();
+    let mut cluster = STARTED.clone();
     for step in steps(data) {
         cluster.take(&step);
     }
