@@ -3,6 +3,7 @@
 //!
 //! `cargo test` replays `corpus/`; README.md says how to search on.
 
+mod decisions;
 mod disk;
 
 use bytes::Bytes;
@@ -10,11 +11,13 @@ use coordinator::CoordinatorRecord;
 use coordinator::group::{GroupConfig, GroupCoordinator};
 use coordinator::runtime::{Runtime, RuntimeConfig};
 use metadata::configs::ServerConfig;
-use protocol::Offset;
 use protocol::any::{MESSAGES, re_encode};
 use protocol::compression::Codec;
+use protocol::frame::{FrameBuffer, Next, RequestHead, read_header};
+use protocol::{ApiKey, Offset};
 use stdx::properties::Properties;
 
+pub use decisions::{controller, groups};
 pub use disk::{checkpoints, log_files};
 
 /// What a batch may unpack to here.
@@ -28,11 +31,57 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("batches", batches),
     ("checkpoints", checkpoints),
     ("compression", compression),
+    ("controller", controller),
+    ("frames", frames),
+    ("groups", groups),
     ("log_files", log_files),
     ("messages", messages),
     ("properties", properties),
     ("records", records),
 ];
+
+/// Requests on a connection, which arrive in pieces: the first byte says how long those are.
+pub fn frames(data: &[u8]) {
+    const MAX_FRAME_BYTES: usize = 1 << 16;
+    let Some((&piece_bytes, stream)) = data.split_first() else { return };
+    let mut buffer = FrameBuffer::default();
+    let mut rest = stream;
+    for piece in stream.chunks(usize::from(piece_bytes).max(1)) {
+        let room = buffer.reserve(MAX_FRAME_BYTES);
+        assert!(room.capacity() > room.len(), "a read needs room");
+        room.extend_from_slice(piece);
+        loop {
+            match buffer.next(MAX_FRAME_BYTES) {
+                Next::Complete(length) => {
+                    let frame = buffer.take(length);
+                    let after = rest.get(4..).and_then(|rest| rest.split_at_checked(length));
+                    let (expect, after) = after.expect("a frame has arrived whole");
+                    assert_eq!(&frame[..], expect);
+                    rest = after;
+                    request(&frame);
+                }
+                Next::TooLarge(_) => return,
+                Next::Partial(_) | Next::Nothing => break,
+            }
+        }
+    }
+}
+
+/// One request, as a node reads it.
+fn request(frame: &[u8]) {
+    let Ok(head) = RequestHead::read(frame) else { return };
+    let Some(api) = ApiKey::from_key(head.api_key) else { return };
+    if !api.stable_versions().contains(&head.version) {
+        return;
+    }
+    let Ok((body_at, _)) = read_header(frame, api, head.version) else { return };
+    let body = frame.get(body_at..).expect("a body begins within its frame");
+    let name = format!("{}Request", api.name());
+    if let Some(Ok(once)) = re_encode(&name, head.version, body) {
+        let again = re_encode(&name, head.version, &once).and_then(Result::ok);
+        assert_eq!(again.as_deref(), Some(&*once), "{name} {}", head.version);
+    }
+}
 
 /// Every request, response and record of internal topics: two bytes choose the message, two are the version.
 pub fn messages(data: &[u8]) {

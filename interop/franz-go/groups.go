@@ -40,9 +40,9 @@ func addGroups(add func(string, func(c))) {
 		next := c.poll(c.client(inGroup(group, topic)...), 1)
 		c.Equal(next[0].Offset, 2, "the next offset")
 	})
-	for name, balancer := range map[string]kgo.GroupBalancer{
+	for name, balancer := range interop.Each(map[string]kgo.GroupBalancer{
 		"range": kgo.RangeBalancer(), "roundrobin": kgo.RoundRobinBalancer(), "sticky": kgo.StickyBalancer(),
-	} {
+	}) {
 		add("group of two shares by "+name, func(c c) { c.twoShare(kgo.Balancers(balancer)) })
 	}
 	add("group of two shares, one joins, one leaves", func(c c) { c.twoShare() })

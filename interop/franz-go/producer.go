@@ -19,7 +19,7 @@ var codecs = map[string]kgo.CompressionCodec{
 
 func addProducer(add func(string, func(c))) {
 	for _, codec := range interop.Codecs {
-		for name, acks := range acks {
+		for name, acks := range interop.Each(acks) {
 			options := []kgo.Opt{kgo.RequiredAcks(acks), kgo.DisableIdempotentWrite(), kgo.ProducerBatchCompression(codecs[codec])}
 			add(interop.RecordReturns(name, codec), func(c c) { c.sampleReturns(options...) })
 		}

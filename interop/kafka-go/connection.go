@@ -32,7 +32,7 @@ func addConnection(add func(string, func(c))) {
 			topic := c.topic(1)
 			conn, err := kafka.DialLeader(c, "tcp", c.Bootstrap, topic, 0)
 			c.Ok(err)
-			c.until(conn)
+			c.bound(conn)
 			var sent []kafka.Message
 			for i := range 100 {
 				sent = append(sent, kafka.Message{
@@ -83,12 +83,12 @@ func addConnection(add func(string, func(c))) {
 func (c c) connect() *kafka.Conn {
 	conn, err := kafka.DialContext(c, "tcp", c.Bootstrap)
 	c.Ok(err)
-	c.until(conn)
+	c.bound(conn)
 	return conn
 }
 
-// A connection is used until the check's deadline, and closed.
-func (c c) until(conn *kafka.Conn) {
+// A connection works until the check's deadline, and is closed at its end.
+func (c c) bound(conn *kafka.Conn) {
 	c.AtEnd(func() { conn.Close() })
 	deadline, _ := c.Deadline()
 	c.Ok(conn.SetDeadline(deadline))

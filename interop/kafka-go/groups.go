@@ -47,7 +47,7 @@ func addGroups(add func(string, func(c))) {
 		}
 		c.Equal(counts, map[string]int{topics[0]: 2, topics[1]: 2}, "records of each")
 	})
-	for name, balancer := range map[string]kafka.GroupBalancer{"round robin": kafka.RoundRobinGroupBalancer{}, "rack": kafka.RackAffinityGroupBalancer{}} {
+	for name, balancer := range interop.Each(map[string]kafka.GroupBalancer{"round robin": kafka.RoundRobinGroupBalancer{}, "rack": kafka.RackAffinityGroupBalancer{}}) {
 		add("group of two shares by "+name, func(c c) { c.twoShare(balancer) })
 	}
 	add("group of two shares, one joins, one leaves", func(c c) { c.twoShare() })

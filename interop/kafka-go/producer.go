@@ -18,7 +18,7 @@ var codecs = map[string]kafka.Compression{"none": 0, "gzip": kafka.Gzip, "snappy
 
 func addProducer(add func(string, func(c))) {
 	for _, codec := range interop.Codecs {
-		for name, acks := range acks {
+		for name, acks := range interop.Each(acks) {
 			add(interop.RecordReturns(name, codec), func(c c) {
 				c.sampleReturns(func(writer *kafka.Writer) { writer.RequiredAcks, writer.Compression = acks, codecs[codec] })
 			})

@@ -83,7 +83,7 @@ node_await() { # command
   local tries
   for tries in $(seq 600); do
     if (eval "$1") 2>/dev/null; then return; fi
-    kill -0 "$node_pid" 2>/dev/null || cannot "the node ended at its start: $(tail -5 "$node_dir/log" "$node_dir/out")"
+    kill -0 "$node_pid" 2>/dev/null || cannot "the node ended at its start: $(tail -n 5 "$node_dir/log" "$node_dir/out")"
     sleep 0.1
   done
   cannot "the node was not ready after 60 s: $(tail -5 "$node_dir/log")"

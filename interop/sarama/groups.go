@@ -44,9 +44,9 @@ func addGroups(add func(string, func(c))) {
 		c.produceTimes(topic, 3000)
 		c.Equal(c.inGroup(group, topic, 1, mark, quick), "[2]", "the next offsets")
 	})
-	for name, strategy := range map[string]sarama.BalanceStrategy{
+	for name, strategy := range interop.Each(map[string]sarama.BalanceStrategy{
 		"round robin": sarama.NewBalanceStrategyRoundRobin(), "sticky": sarama.NewBalanceStrategySticky(), "cooperative sticky": sarama.NewBalanceStrategyCooperativeSticky(),
-	} {
+	}) {
 		add("group of two shares by "+name, func(c c) {
 			c.twoShare(func(config *sarama.Config) {
 				config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{strategy}

@@ -20,7 +20,7 @@ var codecs = map[string]sarama.CompressionCodec{
 func addProducer(add func(string, func(c))) {
 	for _, codec := range interop.Codecs {
 		compressed := func(config *sarama.Config) { config.Producer.Compression = codecs[codec] }
-		for name, acks := range acks {
+		for name, acks := range interop.Each(acks) {
 			add(interop.RecordReturns(name, codec), func(c c) {
 				c.sampleReturns(compressed, func(config *sarama.Config) { config.Producer.RequiredAcks = acks })
 			})

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use protocol::messages::{RequestHeader, ResponseHeader};
+use protocol::messages::ResponseHeader;
 use protocol::records::Segment;
 use protocol::wire::{DecodeError, EncodeError, Message, Reader, Writer};
 use protocol::{ApiKey, ErrorCode};
@@ -109,25 +109,4 @@ pub(crate) fn encode_answer<'m>(
     header.encode(&mut writer, api.response_header_version(version))?;
     message.encode(&mut writer, version)?;
     Ok(Answer::Frame(writer.into_frame()))
-}
-
-/// The parts of a header that decide how the rest is read.
-pub(crate) struct Head {
-    pub(crate) api_key: i16,
-    pub(crate) version: i16,
-    pub(crate) correlation_id: i32,
-}
-
-/// Reads the fixed start of a frame, which every version of every request has.
-pub(crate) fn head(frame: &[u8]) -> Result<Head, DecodeError> {
-    let mut reader = Reader::new(frame);
-    Ok(Head { api_key: reader.i16()?, version: reader.i16()?, correlation_id: reader.i32()? })
-}
-
-/// Reads the whole header of a request of `api` and says where the body begins, and the client's id.
-pub(crate) fn header(frame: &[u8], api: ApiKey, version: i16) -> Result<(usize, Box<str>), DecodeError> {
-    let mut reader = Reader::new(frame);
-    let header = RequestHeader::decode(&mut reader, api.request_header_version(version))?;
-    let client_id = header.client_id.map_or_else(Box::default, |id| id.into_owned().into_boxed_str());
-    Ok((frame.len() - reader.remaining().len(), client_id))
 }

@@ -9,6 +9,7 @@ use protocol::messages::CreateTopicsRequest;
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 
 use crate::controller::decide;
+use crate::error::Refusal;
 use crate::groups::OFFSETS_TOPIC;
 use crate::node::Node;
 
@@ -40,7 +41,8 @@ impl Node {
             }
         }
         if !wanted.is_empty() {
-            errors.extend(self.create(wanted).await);
+            let refused = self.create(wanted).await;
+            errors.extend(refused.into_iter().map(|(name, refusal)| (name, refusal.code)));
         }
         errors
     }
@@ -48,13 +50,18 @@ impl Node {
     /// Creates an internal topic that this node serves, unless it exists.
     pub(crate) async fn create_internal_topic(self: &Arc<Self>, name: &str) {
         if name == OFFSETS_TOPIC && self.image().topic(name).is_none() {
-            for (topic, error) in self.create(vec![self.offsets_topic()]).await {
-                tracing::error!(%topic, %error, "cannot create the internal topic");
+            for (topic, refusal) in self.create(vec![self.offsets_topic()]).await {
+                let (error, why) = (refusal.code, refusal.message.unwrap_or_default());
+                tracing::error!(
+                    "cannot create {topic}, without which no group works: {error}: {why} It is made after \
+                     offsets.topic.replication.factor and offsets.topic.num.partitions."
+                );
             }
         }
     }
 
-    async fn create(self: &Arc<Self>, topics: Vec<CreatableTopic<'static>>) -> BTreeMap<String, ErrorCode> {
+    /// The refusal of each topic that does not exist afterwards.
+    async fn create(self: &Arc<Self>, topics: Vec<CreatableTopic<'static>>) -> BTreeMap<String, Refusal> {
         let names: Vec<String> = topics.iter().map(|topic| topic.name.to_string()).collect();
         let request = CreateTopicsRequest { topics, ..CreateTopicsRequest::default() };
         let reply =
@@ -64,12 +71,16 @@ impl Node {
                 .topics
                 .iter()
                 .filter_map(|topic| {
-                    ErrorCode::from_code(topic.error_code).map(|error| (topic.name.to_string(), error))
+                    let code = ErrorCode::from_code(topic.error_code)?;
+                    let message = topic.error_message.as_ref().map(ToString::to_string);
+                    Some((topic.name.to_string(), Refusal { message, ..Refusal::from(code) }))
                 })
                 // Somebody else created it in between.
-                .filter(|(_, error)| !matches!(error, ErrorCode::None | ErrorCode::TopicAlreadyExists))
+                .filter(|(_, refusal)| {
+                    !matches!(refusal.code, ErrorCode::None | ErrorCode::TopicAlreadyExists)
+                })
                 .collect(),
-            Err(error) => names.into_iter().map(|name| (name, error)).collect(),
+            Err(error) => names.into_iter().map(|name| (name, error.into())).collect(),
         }
     }
 

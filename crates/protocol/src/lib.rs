@@ -7,6 +7,7 @@ pub mod any;
 mod api_key;
 pub mod compression;
 mod error_code;
+pub mod frame;
 pub mod ids;
 pub mod messages;
 mod metadata_record;

@@ -6,10 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,6 +42,17 @@ func New(client, module string) *Suite {
 
 // Add a check: one of Scenarios, or one of the client's own.
 func (s *Suite) Add(name string, run func(*C)) { s.checks = append(s.checks, check{name, run}) }
+
+// Each pair of a map, by its name: a client's checks come in the same order in every run.
+func Each[V any](values map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if !yield(name, values[name]) {
+				return
+			}
+		}
+	}
+}
 
 // Not says why the client cannot have a scenario.
 func (s *Suite) Not(name, why string) { s.not[name] = why }

@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
+use protocol::frame::{FrameBuffer, Next, RequestHead, read_header};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant as Deadline;
 
-use super::frame::{FrameBuffer, Next};
 use super::limits::{Place, RequestMemory};
 use super::send::send;
 use crate::apis;
 use crate::node::Node;
-use crate::request::{Answer, Malformed, Peer, Request, head, header};
+use crate::request::{Answer, Malformed, Peer, Request};
 
 /// How many requests of one connection may be under way; a client that sends more waits for answers first.
 const MAX_PIPELINED: usize = 64;
@@ -171,7 +171,7 @@ impl Connection {
 
     /// Decodes the header, finds the API and runs its handler up to its first wait.
     async fn begin(&self, frame: BytesMut, memory: OwnedSemaphorePermit) -> Result<Answering, Malformed> {
-        let head = head(&frame)?;
+        let head = RequestHead::read(&frame)?;
         let row = match apis::find(head.api_key, head.version) {
             Ok(row) => row,
             Err(apis::NotServed::ApiVersionsVersion) => {
@@ -180,7 +180,7 @@ impl Connection {
             }
             Err(apis::NotServed::Malformed(malformed)) => return Err(malformed),
         };
-        let (body_at, client_id) = header(&frame, row.api, head.version)?;
+        let (body_at, client_id) = read_header(&frame, row.api, head.version)?;
         let request = Request {
             api: row.api,
             version: head.version,

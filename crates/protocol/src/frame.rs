@@ -1,16 +1,20 @@
-//! Cutting frames out of a stream: four bytes of length, then as many bytes.
+//! Frames on a connection: four bytes of length, then as many bytes; of a request, they begin with its header.
 
 use bytes::BytesMut;
 
+use crate::ApiKey;
+use crate::messages::RequestHeader;
+use crate::wire::{DecodeError, Reader};
+
 /// The bytes read from one connection and not yet handled. Holds no memory while it is empty.
-#[derive(Default)]
-pub(super) struct FrameBuffer {
+#[derive(Debug, Default)]
+pub struct FrameBuffer {
     bytes: BytesMut,
 }
 
 /// What the buffer begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub enum Next {
     /// A frame of so many bytes, all of them there.
     Complete(usize),
     /// A frame of so many bytes of which some are missing.
@@ -27,7 +31,8 @@ const READ_BYTES: usize = 16 * 1024;
 const AHEAD_BYTES: usize = 1024 * 1024;
 
 impl FrameBuffer {
-    pub(super) fn next(&self, max_frame_bytes: usize) -> Next {
+    /// What the buffer begins with, where frames may have `max_frame_bytes` without their length.
+    pub fn next(&self, max_frame_bytes: usize) -> Next {
         let Some(prefix) = self.bytes.first_chunk::<4>() else { return Next::Nothing };
         let announced = i32::from_be_bytes(*prefix);
         match usize::try_from(announced) {
@@ -42,8 +47,11 @@ impl FrameBuffer {
         }
     }
 
-    /// Takes a complete frame, without its length.
-    pub(super) fn take(&mut self, length: usize) -> BytesMut {
+    /// Takes a frame that [`next`](Self::next) called complete, without its length.
+    ///
+    /// # Panics
+    /// Where the buffer has less than that.
+    pub fn take(&mut self, length: usize) -> BytesMut {
         let mut frame = self.bytes.split_to(4 + length);
         let _ = frame.split_to(4);
         if self.bytes.is_empty() {
@@ -52,8 +60,8 @@ impl FrameBuffer {
         frame
     }
 
-    /// Room for the next read.
-    pub(super) fn reserve(&mut self, max_frame_bytes: usize) -> &mut BytesMut {
+    /// Room for the next read: at least one byte, and never much more than has arrived.
+    pub fn reserve(&mut self, max_frame_bytes: usize) -> &mut BytesMut {
         let want = match self.next(max_frame_bytes) {
             Next::Partial(length) => {
                 // Doubling what has arrived keeps the copies few and the promise of a prefix cheap.
@@ -71,15 +79,43 @@ impl FrameBuffer {
     }
 
     /// Gives the memory back where nothing is waiting in it.
-    pub(super) fn release_if_empty(&mut self) {
+    pub fn release_if_empty(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = BytesMut::new();
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing has arrived that was not taken.
+    pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
+}
+
+/// The fixed start of a request, which every version of every API has: it decides how the rest is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    /// The API; any number.
+    pub api_key: i16,
+    /// Its version; any number.
+    pub version: i16,
+    /// What the answer will repeat.
+    pub correlation_id: i32,
+}
+
+impl RequestHead {
+    /// Reads it from the start of a frame.
+    pub fn read(frame: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(frame);
+        Ok(Self { api_key: reader.i16()?, version: reader.i16()?, correlation_id: reader.i32()? })
+    }
+}
+
+/// Reads the whole header of a request of `api` and says where the body begins, and the client's id.
+pub fn read_header(frame: &[u8], api: ApiKey, version: i16) -> Result<(usize, Box<str>), DecodeError> {
+    let mut reader = Reader::new(frame);
+    let header = RequestHeader::decode(&mut reader, api.request_header_version(version))?;
+    let client_id = header.client_id.map_or_else(Box::default, |id| id.into_owned().into_boxed_str());
+    Ok((frame.len() - reader.remaining().len(), client_id))
 }
 
 #[cfg(test)]
