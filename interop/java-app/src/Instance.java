@@ -5,6 +5,8 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 
@@ -13,6 +15,7 @@ final class Instance implements AutoCloseable {
     private static final int TERMINATED = 143;
     final List<String> told = new CopyOnWriteArrayList<>();
     private final Process process;
+    private boolean killed;
 
     Instance(String bootstrap, String application, String members, String moment, int occurrence) throws IOException {
         process = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx200M", "-XX:TieredStopAtLevel=1",
@@ -37,15 +40,31 @@ final class Instance implements AutoCloseable {
         });
     }
 
-    boolean committed() {
-        return told.stream().anyMatch(line -> line.startsWith("committed "));
+    /** The newest offset of each partition that it was told to be committed. */
+    Map<Integer, Long> committed() {
+        Map<Integer, Long> committed = new TreeMap<>();
+        for (String line : told) {
+            String[] words = line.split(" ");
+            if (words[0].equals("committed")) committed.merge(Integer.valueOf(words[1]), Long.valueOf(words[2]), Math::max);
+        }
+        return committed;
+    }
+
+    boolean works() {
+        return !committed().isEmpty();
     }
 
     boolean isAlive() {
         return process.isAlive();
     }
 
+    /** Whether somebody has to do again what it did. */
+    boolean leftWork() {
+        return killed || told.contains("late");
+    }
+
     void kill() throws InterruptedException {
+        killed = true;
         process.destroyForcibly();
         Checks.that(process.waitFor(10, TimeUnit.SECONDS), "it lives");
     }

@@ -148,12 +148,13 @@ final class Worker extends Thread implements ConsumerRebalanceListener {
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
         commit();
-        pausedUntil.keySet().removeAll(partitions);
+        onPartitionsLost(partitions);
     }
 
+    /** What is not committed by now, whoever has them next does again; a commit of ours would move the offsets back. */
     @Override
     public void onPartitionsLost(Collection<TopicPartition> partitions) {
-        done.keySet().removeAll(partitions);
+        if (done.keySet().removeAll(partitions)) App.tell("late");
         pausedUntil.keySet().removeAll(partitions);
     }
 
