@@ -35,10 +35,10 @@ rust_build_tests() { # folder
     grep -o '"manifest_path":"[^"]*/'"$name"'-[0-9][^"]*/Cargo.toml"' | cut -d'"' -f4) || cannot "$(cat "$work/build")"
   rm -rf "$copy"
   mkdir -p "$copy" "$INTEROP_CACHE/rust-tests/interop/lib"
-  cp -r "$1/../lib/rust" "$INTEROP_CACHE/rust-tests/interop/lib"
-  cp -r "$1"/{Cargo.toml,Cargo.lock,src} "$(dirname "$sources")/tests" "$copy"
-  rust_tests=(cargo test --locked --manifest-path "$copy/Cargo.toml" --tests --no-fail-fast)
+  cp -rp "$1/../lib/rust" "$INTEROP_CACHE/rust-tests/interop/lib"
+  cp -rp "$1"/{Cargo.toml,Cargo.lock,src} "$(dirname "$sources")/tests" "$copy"
+  rust_tests=(cargo test --locked --manifest-path "$copy/Cargo.toml" --no-fail-fast)
   # In the folder, for the toolchain that this repository pins.
   cd "$1" || cannot "there is no $1"
-  timeout 580 nice -n 10 "${rust_tests[@]}" --quiet --no-run > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
+  timeout 580 nice -n 10 "${rust_tests[@]}" --tests --quiet --no-run > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
 }
