@@ -3,7 +3,6 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -17,9 +16,8 @@ final class Instance implements AutoCloseable {
     private final Process process;
     private boolean killed;
 
-    Instance(String bootstrap, String application, String members, String moment, int occurrence) throws IOException {
-        process = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx200M", "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), "App", bootstrap, application, members, moment, String.valueOf(occurrence)))
+    Instance(String bootstrap, String application, String members, String moment, int n) throws IOException {
+        process = Jvm.of(App.class, bootstrap, application, members, moment, String.valueOf(n))
             .redirectError(ProcessBuilder.Redirect.appendTo(new File(System.getProperty("java.io.tmpdir"), "errors")))
             .start();
         Thread listener = new Thread(() -> {

@@ -18,9 +18,9 @@ final class Moment {
     private final String name;
     private final AtomicInteger left;
 
-    Moment(String name, int occurrence) {
+    Moment(String name, int n) {
         this.name = name;
-        left = new AtomicInteger(occurrence);
+        left = new AtomicInteger(n);
     }
 
     void reached(String moment) {

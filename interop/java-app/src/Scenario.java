@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -14,7 +13,6 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
 /** One life of the application, over its topics: what is written into the input, who runs, and what must be true at the end. */
@@ -25,10 +23,11 @@ final class Scenario implements AutoCloseable {
     private final String application;
     private final Feeder feeder;
     private final Watcher watcher;
-    private int count;
     private final List<Instance> instances = new ArrayList<>();
     /** What was committed before an instance was started, and the instance. */
     private final List<Map<Integer, Long>> committedBefore = new ArrayList<>();
+    /** How many numbers were written into the input. */
+    private int count;
 
     Scenario(Checks checks) throws Exception {
         this.checks = checks;
@@ -60,12 +59,12 @@ final class Scenario implements AutoCloseable {
         return start("", "never", 0);
     }
 
-    /** An instance that stands still at the so-manieth such moment; with names for its members, they are static ones. */
-    Instance start(String members, String moment, int occurrence) throws Exception {
+    /** An instance that stands still at the n-th such moment; with names for its members, they are static ones. */
+    Instance start(String members, String moment, int n) throws Exception {
         Map<Integer, Long> committed = watcher.newest();
         instances.forEach(instance -> instance.committed().forEach((partition, offset) -> committed.merge(partition, offset, Math::max)));
         committedBefore.add(committed);
-        Instance instance = new Instance(checks.bootstrap, application, members, moment, occurrence);
+        Instance instance = new Instance(checks.bootstrap, application, members, moment, n);
         instances.add(instance);
         return instance;
     }
@@ -73,7 +72,7 @@ final class Scenario implements AutoCloseable {
     /** All that must be true in the end, whatever happened. */
     void verify() throws Exception {
         count = feeder.finish();
-        Checks.same(numbers(number -> true), values(read(input(application), records -> records.size() >= count)));
+        Checks.same(numbers(number -> true), values(Reader.read(checks, input(application), records -> records.size() >= count)));
         everyRecordAppears();
         everyRecordIsCommitted();
         for (Instance instance : instances) {
@@ -81,10 +80,6 @@ final class Scenario implements AutoCloseable {
         }
         watcher.finish();
         noneStartsBeforeTheCommitted();
-    }
-
-    private interface Enough {
-        boolean of(List<ConsumerRecord<String, String>> records);
     }
 
     private List<String> numbers(IntPredicate which) {
@@ -95,29 +90,14 @@ final class Scenario implements AutoCloseable {
         return records.stream().map(ConsumerRecord::value).sorted().toList();
     }
 
-    private List<ConsumerRecord<String, String>> read(String topic, Enough enough) {
-        try (KafkaConsumer<String, String> consumer = checks.consumer()) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream().map(each -> new TopicPartition(topic, each.partition())).toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            List<ConsumerRecord<String, String>> records = new ArrayList<>();
-            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(40);
-            while (!enough.of(records)) {
-                if (System.nanoTime() > end) throw new AssertionError(topic + " has only " + records.size() + " records");
-                records.addAll(Checks.poll(consumer, 1, 1));
-            }
-            return records;
-        }
-    }
-
     private void everyRecordAppears() {
         Set<String> wanted = numbers(number -> !Processing.isPoison(number)).stream().map(number -> Processing.result(Integer.parseInt(number)))
             .collect(Collectors.toSet());
-        List<ConsumerRecord<String, String>> results = read(output(application), records -> new HashSet<>(values(records)).containsAll(wanted));
+        List<ConsumerRecord<String, String>> results = Reader.read(checks, output(application), records -> new HashSet<>(values(records)).containsAll(wanted));
         Set<String> found = new HashSet<>(values(results));
         Checks.same(wanted, found);
         Set<String> dead = new HashSet<>(numbers(Processing::isPoison));
-        Checks.same(dead, new HashSet<>(values(read(deadLetters(application), records -> new HashSet<>(values(records)).containsAll(dead)))));
+        Checks.same(dead, new HashSet<>(values(Reader.read(checks, deadLetters(application), records -> new HashSet<>(values(records)).containsAll(dead)))));
         Checks.that(results.size() == found.size() || instances.stream().anyMatch(Instance::leftWork), results.size() - found.size() + " duplicates");
         inOrder(results);
     }
@@ -142,7 +122,11 @@ final class Scenario implements AutoCloseable {
             Checks.get(admin.listOffsets(latest).all()).forEach((partition, end) -> ends.put(partition.partition(), end.offset()));
         }
         ends.values().removeIf(end -> end == 0);
-        Checks.until(() -> watcher.newest().equals(ends));
+        try {
+            Checks.until(() -> watcher.newest().equals(ends));
+        } catch (AssertionError e) {
+            throw new AssertionError("committed " + watcher.newest() + " of " + ends, e);
+        }
     }
 
     private void noneStartsBeforeTheCommitted() {

@@ -18,8 +18,6 @@ final class Settings {
         settings.put("enable.idempotence", true);
         settings.put("retries", Integer.MAX_VALUE);
         settings.put("max.in.flight.requests.per.connection", 5);
-        settings.put("delivery.timeout.ms", 60_000);
-        settings.put("request.timeout.ms", 5_000);
         settings.put("linger.ms", 5);
         settings.put("compression.type", "lz4");
         settings.put("reconnect.backoff.max.ms", 500);
@@ -36,7 +34,6 @@ final class Settings {
         settings.put("max.poll.interval.ms", MAX_POLL_INTERVAL_MS);
         settings.put("session.timeout.ms", 6_000);
         settings.put("heartbeat.interval.ms", 500);
-        settings.put("request.timeout.ms", 5_000);
         settings.put("partition.assignment.strategy", CooperativeStickyAssignor.class.getName());
         settings.put("reconnect.backoff.max.ms", 500);
         return settings;

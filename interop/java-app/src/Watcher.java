@@ -29,7 +29,7 @@ final class Watcher extends Thread {
                 "reconnect.backoff.max.ms", 500))) {
             while (!leave) {
                 look(admin);
-                Thread.sleep(20);
+                Thread.sleep(50);
             }
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);

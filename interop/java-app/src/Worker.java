@@ -62,15 +62,8 @@ final class Worker extends Thread implements ConsumerRebalanceListener {
             while (!leave) {
                 ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(100));
                 goOn();
-                if (records.isEmpty()) continue;
-                moment.reached(Moment.POLLED);
-                write(records);
-                moment.reached(Moment.SENT);
-                moment.reached(Moment.STALLED);
-                if (moment.is(Moment.COMMITTING)) {
-                    consumer.commitAsync(done, null);
-                    moment.reached(Moment.COMMITTING);
-                }
+                if (!records.isEmpty()) work(records);
+                // Also what a rebalance has kept from being committed.
                 commit();
             }
         } catch (WakeupException e) {
@@ -80,6 +73,16 @@ final class Worker extends Thread implements ConsumerRebalanceListener {
             t.printStackTrace();
         }
         consumer.close();
+    }
+
+    private void work(ConsumerRecords<String, String> records) throws InterruptedException, ExecutionException {
+        moment.reached(Moment.POLLED);
+        write(records);
+        moment.reached(Moment.SENT);
+        moment.reached(Moment.STALLED);
+        if (!moment.is(Moment.COMMITTING)) return;
+        consumer.commitAsync(done, null);
+        moment.reached(Moment.COMMITTING);
     }
 
     private void write(ConsumerRecords<String, String> records) throws InterruptedException, ExecutionException {

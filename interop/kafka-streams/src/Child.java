@@ -1,6 +1,4 @@
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.List;
 
 /** An instance of the word count in a process of its own, which can be killed. */
 public final class Child {
@@ -15,9 +13,7 @@ public final class Child {
     }
 
     static Process start(String bootstrap, String application, Topic input, Topic output) throws IOException {
-        return new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx200M", "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC", "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"), "-cp", System.getProperty("java.class.path"), "Child",
-            bootstrap, application, input.name, output.name))
+        return Jvm.of(Child.class, bootstrap, application, input.name, output.name)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();

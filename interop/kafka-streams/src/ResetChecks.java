@@ -1,5 +1,4 @@
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -32,10 +31,9 @@ final class ResetChecks {
     }
 
     private Outcome tool(String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx200M",
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", tools + "/*", "org.apache.kafka.tools.StreamsResetter", "--bootstrap-server", checks.bootstrap));
-        command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        List<String> all = new ArrayList<>(List.of("--bootstrap-server", checks.bootstrap));
+        all.addAll(List.of(arguments));
+        Process process = Jvm.of(tools + "/*", "org.apache.kafka.tools.StreamsResetter", all.toArray(String[]::new)).redirectErrorStream(true).start();
         process.getOutputStream().close();
         String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         Checks.that(process.waitFor(30, TimeUnit.SECONDS), "it does not end");

@@ -30,7 +30,9 @@ final class RestartChecks {
         checks.check("restart: a store that is there still is not restored", this::kept);
         checks.check("restart: a table comes back from its source topic", this::sourceTable);
         checks.check("restart: killed, another instance goes on", this::killed);
-        if (Node.ours()) checks.check("restart: the broker stops and starts under it", this::broker);
+        if (!Node.ours()) return;
+        checks.check("restart: the broker stops and starts under it", () -> broker(Node::stop));
+        checks.check("restart: the broker is killed and starts under it", () -> broker(Node::kill));
     }
 
     private Application start(String id, Topic input, Topic output, Object... options) throws Exception {
@@ -129,7 +131,7 @@ final class RestartChecks {
         return records.stream().map(ConsumerRecord::key).toList();
     }
 
-    private void broker() throws Exception {
+    private void broker(Checks.Check end) throws Exception {
         Topic input = new Topic(checks, 3);
         Topic output = new Topic(checks, 2);
         Set<String> words = new HashSet<>();
@@ -137,7 +139,7 @@ final class RestartChecks {
             words.addAll(input.putNumbers(0, 1000));
             // In the middle of its work.
             output.count(1);
-            Node.stop();
+            end.run();
             Node.start();
             words.addAll(input.putNumbers(1000, 1000));
             output.records(records -> new HashSet<>(keys(records)).equals(words));

@@ -4,14 +4,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
+import java.util.function.Predicate;
 
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.TopicPartition;
 
 /** A topic that an application reads or writes: what a check puts in, and what it finds there. */
 final class Topic {
@@ -53,31 +51,15 @@ final class Topic {
         List<ProducerRecord<String, String>> records = new ArrayList<>();
         for (int i = first; i < first + count; i++) records.add(new ProducerRecord<>(name, "key-" + i % 20, String.valueOf(i)));
         put(records);
-        return records.stream().map(ProducerRecord::value).collect(Collectors.toList());
+        return records.stream().map(ProducerRecord::value).toList();
     }
 
-    interface Enough {
-        boolean of(List<ConsumerRecord<String, String>> records);
-    }
-
-    /** All of the topic, from its start on, as soon as there is enough of it. */
-    List<ConsumerRecord<String, String>> records(Enough enough) throws Exception {
-        try (KafkaConsumer<String, String> consumer = checks.consumer()) {
-            List<TopicPartition> partitions =
-                consumer.partitionsFor(name).stream().map(each -> new TopicPartition(name, each.partition())).collect(Collectors.toList());
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            List<ConsumerRecord<String, String>> records = new ArrayList<>();
-            for (long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(40); !enough.of(records);) {
-                if (System.nanoTime() > end) throw new AssertionError("not in time in " + name + ": " + pairs(records));
-                records.addAll(Checks.poll(consumer, 1, 1));
-            }
-            return records;
-        }
+    List<ConsumerRecord<String, String>> records(Predicate<List<ConsumerRecord<String, String>>> enough) {
+        return Reader.read(checks, name, enough);
     }
 
     /** All of it, as soon as the newest value of every key is as wanted; no value: the key was deleted or never was. */
-    List<ConsumerRecord<String, String>> becomes(Map<String, String> wanted) throws Exception {
+    List<ConsumerRecord<String, String>> becomes(Map<String, String> wanted) {
         return records(records -> {
             Map<String, String> newest = new LinkedHashMap<>();
             for (ConsumerRecord<String, String> record : records) {
@@ -88,15 +70,11 @@ final class Topic {
         });
     }
 
-    List<ConsumerRecord<String, String>> count(int count) throws Exception {
+    List<ConsumerRecord<String, String>> count(int count) {
         return records(records -> records.size() >= count);
     }
 
-    static List<String> pairs(List<ConsumerRecord<String, String>> records) {
-        return records.stream().map(record -> record.key() + "=" + record.value()).collect(Collectors.toList());
-    }
-
     static List<String> values(List<ConsumerRecord<String, String>> records) {
-        return records.stream().map(ConsumerRecord::value).collect(Collectors.toList());
+        return records.stream().map(ConsumerRecord::value).toList();
     }
 }
