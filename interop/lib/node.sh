@@ -5,6 +5,8 @@
 #   otherwise                millstream: $MILLSTREAM, or target/release/millstream of this repository
 #   INTEROP_KEEP=1           keep the node's folder when a check failed
 #
+# node_id and node_port may be set before node_start.
+#
 # After node_start: $BOOTSTRAP, and for a node of ours $node_data (its log directory).
 
 node_pid=''
@@ -12,6 +14,7 @@ node_dir=''
 node_data=''
 node_ours=''
 node_id=1
+node_port=''
 interop_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 free_port() { # a port that nobody listens on, other than those given
@@ -27,7 +30,7 @@ node_start() { # key=value of further properties...
   if [ -n "${BOOTSTRAP:-}" ] && [ -z "$node_ours" ]; then return; fi
   node_ours=yes
   local port controller admin
-  port=$(free_port)
+  port=${node_port:-$(free_port)}
   controller=$(free_port "$port")
   admin=$(free_port "$port" "$controller")
   node_dir=$(mktemp -d "${TMPDIR:-/tmp}/interop-node.XXXXXX")

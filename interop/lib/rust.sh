@@ -23,3 +23,22 @@ rust_run() { # [name]
   timeout 250 "$rust_program" "$BOOTSTRAP" "$@" > "$work/checks" 2> "$work/errors"
   count "$(basename "$rust_program")" "$work/checks" $?
 }
+
+# The integration tests of the crate that a folder's package is named after, as they were published: beside a copy of the package,
+# whose lock and whose compiled dependencies they share. Leaves `cargo test` and its arguments in $rust_tests.
+rust_build_tests() { # folder
+  rust_prepare
+  local name copy sources
+  name=$(basename "$1")
+  copy=$INTEROP_CACHE/rust-tests/interop/$name
+  sources=$(cd "$1" && cargo metadata --locked --format-version 1 2> "$work/build" |
+    grep -o '"manifest_path":"[^"]*/'"$name"'-[0-9][^"]*/Cargo.toml"' | cut -d'"' -f4) || cannot "$(cat "$work/build")"
+  rm -rf "$copy"
+  mkdir -p "$copy" "$INTEROP_CACHE/rust-tests/interop/lib"
+  cp -rp "$1/../lib/rust" "$INTEROP_CACHE/rust-tests/interop/lib"
+  cp -rp "$1"/{Cargo.toml,Cargo.lock,src} "$(dirname "$sources")/tests" "$copy"
+  rust_tests=(cargo test --locked --manifest-path "$copy/Cargo.toml" --no-fail-fast)
+  # In the folder, for the toolchain that this repository pins.
+  cd "$1" || cannot "there is no $1"
+  timeout 580 nice -n 10 "${rust_tests[@]}" --tests --quiet --no-run > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
+}
