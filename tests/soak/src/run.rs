@@ -1,0 +1,332 @@
+//! One soak: the node and its clients, the faults as they are due, the end, the verdict.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::check::{self, Rule, Violation};
+use crate::error::Error;
+use crate::event::{Event, Micros, Op, Outcome, What};
+use crate::fleet::{Fleet, Part, wait};
+use crate::journal::{Journal, Tail};
+use crate::load::{GROUPS, Job, admin};
+use crate::node::Node;
+use crate::sabotage;
+use crate::schedule::{self, Fault, Step};
+
+/// How often the clients are looked after.
+const TICK: Duration = Duration::from_millis(50);
+const PROGRESS: Duration = Duration::from_secs(10);
+/// How long groups have at the end to read and commit everything.
+const CATCH_UP: Duration = Duration::from_secs(90);
+/// Of one rule, how many violations are told.
+const TOLD: usize = 12;
+
+/// What is asked for.
+pub(crate) struct Options {
+    pub(crate) load: Duration,
+    pub(crate) seed: u64,
+    pub(crate) binary: PathBuf,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) keep: bool,
+    pub(crate) sabotage: bool,
+}
+
+/// Runs a soak and judges it.
+pub(crate) fn run(options: &Options) -> Result<(), Error> {
+    let folder = options.folder.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("millstream-soak.{}.{}", options.seed, std::process::id()))
+    });
+    let history = folder.join("history");
+    fs::create_dir_all(&history).map_err(Error::file(&history))?;
+    let folder = folder.canonicalize().map_err(Error::file(&folder))?;
+    say(&format!("soak: seed {}, {} s of load, {}", options.seed, options.load.as_secs(), folder.display()));
+    let mut soak = Soak::new(options, &folder)?;
+    let damages = match soak.through(options) {
+        Ok(damages) => damages,
+        Err(error) => {
+            // What was promised up to there is judged all the same.
+            soak.journal.write(What::Overdue { what: format!("the soak ended early: {error}") })?;
+            vec![]
+        }
+    };
+    let events = soak.tail.finish()?;
+    let violations = check::check(&events);
+    say(&check::summarise(&events).to_string());
+    let verdict = if options.sabotage { seen(&damages, &violations) } else { judge(&violations, &events) };
+    if verdict.is_ok() && !options.keep {
+        fs::remove_dir_all(&folder).map_err(Error::file(&folder))?;
+    } else {
+        say(&format!("soak: kept: {} (cargo xtask soak check {})", folder.display(), folder.display()));
+    }
+    verdict
+}
+
+/// Judges a history again.
+pub(crate) fn again(folder: &Path) -> Result<(), Error> {
+    let events = Tail::new(&folder.join("history")).finish()?;
+    say(&check::summarise(&events).to_string());
+    judge(&check::check(&events), &events)
+}
+
+fn judge(violations: &[Violation], events: &[Event]) -> Result<(), Error> {
+    let origin = events.first().map_or(0, |event| event.at);
+    let mut told: BTreeMap<Rule, usize> = BTreeMap::new();
+    for violation in violations {
+        let count = told.entry(violation.rule).or_default();
+        *count += 1;
+        if *count <= TOLD {
+            say(&violation.line(origin));
+        }
+    }
+    for (rule, count) in told.into_iter().filter(|(_, count)| *count > TOLD) {
+        say(&format!("{rule}: {count} in all"));
+    }
+    if violations.is_empty() {
+        say("soak: ok");
+        Ok(())
+    } else {
+        Err(Error::Violations(violations.len()))
+    }
+}
+
+/// Whether every damage was found.
+fn seen(damages: &[(&'static str, Rule)], violations: &[Violation]) -> Result<(), Error> {
+    let mut unseen = vec![];
+    for (how, rule) in damages {
+        let count = violations.iter().filter(|violation| violation.rule == *rule).count();
+        say(&format!("soak: {how}: {rule}: {count}"));
+        if count == 0 {
+            unseen.push(*how);
+        }
+    }
+    match unseen.as_slice() {
+        [] if !damages.is_empty() => {
+            say("soak: ok: every damage was seen");
+            Ok(())
+        }
+        [] => Err(Error::Unseen("there was nothing to damage".to_owned())),
+        _ => Err(Error::Unseen(unseen.join(", "))),
+    }
+}
+
+struct Soak {
+    node: Node,
+    fleet: Fleet,
+    journal: Journal,
+    tail: Tail,
+    figures: Figures,
+    began: Instant,
+    told: Instant,
+}
+
+/// What a line of progress says.
+#[derive(Default)]
+struct Figures {
+    acknowledged: u64,
+    read: u64,
+    commits: u64,
+    starts: u64,
+    clients: u64,
+    /// What each group has committed, and where the logs end, as the watcher saw them last.
+    committed: BTreeMap<String, crate::event::Offsets>,
+    ends: crate::event::Offsets,
+    asked: BTreeMap<(String, u64), String>,
+}
+
+impl Figures {
+    fn take(&mut self, event: &Event) {
+        let count = |runs: &[crate::event::Run]| runs.iter().map(|run| u64::from(run.count)).sum::<u64>();
+        match &event.what {
+            What::Acknowledged { runs, .. } => self.acknowledged += count(runs),
+            What::Read { runs, .. } => self.read += count(runs),
+            What::NodeSpawned => self.starts += 1,
+            What::Opened { .. } => self.clients += 1,
+            What::Began { op: Op::Commit { .. }, .. } => self.commits += 1,
+            What::Began { op: Op::FetchCommitted { group }, id } => {
+                self.asked.insert((event.by.clone(), *id), group.clone());
+            }
+            What::Ended { id, outcome: Outcome::Committed { offsets } } => {
+                if let Some(group) = self.asked.remove(&(event.by.clone(), *id)) {
+                    self.committed.insert(group, offsets.clone());
+                }
+            }
+            What::Ended { outcome: Outcome::Bounds { end, .. }, .. } => self.ends.clone_from(end),
+            _ => {}
+        }
+    }
+
+    /// Whom a group still has to read, in words; nothing when it has committed everything.
+    fn behind(&self, group: &str) -> Vec<String> {
+        let committed = self.committed.get(group);
+        let of = |partition| committed.and_then(|all| all.get(partition)).copied().unwrap_or(0).max(0);
+        let behind = self.ends.iter().filter(|(partition, end)| of(partition) < **end);
+        behind.map(|(partition, end)| format!("{partition} at {} of {end}", of(partition))).collect()
+    }
+}
+
+impl Soak {
+    fn new(options: &Options, folder: &Path) -> Result<Self, Error> {
+        let node = Node::new(&options.binary, folder)?;
+        let history = folder.join("history");
+        Ok(Self {
+            fleet: Fleet::new(folder, &node.bootstrap(), options.seed),
+            node,
+            journal: Journal::create(&history, "soak")?,
+            tail: Tail::new(&history),
+            figures: Figures::default(),
+            began: Instant::now(),
+            told: Instant::now(),
+        })
+    }
+
+    /// From the first start to the last stop; the damages that were done.
+    fn through(&mut self, options: &Options) -> Result<Vec<(&'static str, Rule)>, Error> {
+        self.node.start(&mut self.journal)?;
+        admin::set_up(&self.fleet.role("set-up", 0, Job::Admin))?;
+        self.began = Instant::now();
+        let end = self.began + options.load;
+        let steps = if options.sabotage {
+            schedule::sabotage(options.load)
+        } else {
+            schedule::steps(options.seed, options.load, Fleet::len())
+        };
+        let mut damages = vec![];
+        let mut measured = false;
+        for Step { after, fault } in steps {
+            if Instant::now() + after > end {
+                break;
+            }
+            self.for_a_while(after)?;
+            if !measured {
+                self.node.measure(&mut self.journal)?;
+                measured = true;
+            }
+            if fault == Fault::Sabotage {
+                damages = self.sabotage()?;
+            } else {
+                self.commit_fault(fault)?;
+            }
+        }
+        self.for_a_while(end.saturating_duration_since(Instant::now()))?;
+        self.node.measure(&mut self.journal)?;
+        self.finish(options.sabotage)?;
+        Ok(damages)
+    }
+
+    fn commit_fault(&mut self, fault: Fault) -> Result<(), Error> {
+        match fault {
+            Fault::Kill { down } => {
+                self.node.kill(&mut self.journal)?;
+                self.for_a_while(down)?;
+                self.node.start(&mut self.journal)
+            }
+            Fault::KillStarting { percents } => {
+                for percent in percents {
+                    self.node.kill(&mut self.journal)?;
+                    let start = self.node.start_took();
+                    self.node.spawn(&mut self.journal)?;
+                    std::thread::sleep(start * percent / 100);
+                }
+                self.node.kill(&mut self.journal)?;
+                self.node.start(&mut self.journal)
+            }
+            Fault::Terminate { down } => {
+                self.node.terminate(&mut self.journal)?;
+                self.for_a_while(down)?;
+                self.node.start(&mut self.journal)
+            }
+            Fault::Pause { lasts } => {
+                self.node.pause(&mut self.journal)?;
+                self.for_a_while(lasts)?;
+                self.node.resume(&mut self.journal)
+            }
+            Fault::KillClient { client, away } => self.fleet.kill(client, away, &mut self.journal),
+            Fault::PauseClient { client, lasts } => self.fleet.pause(client, lasts, &mut self.journal),
+            Fault::EndClient { client, away } => {
+                self.fleet.end(client, away);
+                Ok(())
+            }
+            Fault::Sabotage => Ok(()),
+        }
+    }
+
+    fn sabotage(&mut self) -> Result<Vec<(&'static str, Rule)>, Error> {
+        self.node.kill(&mut self.journal)?;
+        let damages = sabotage::damage(&self.node.data())?;
+        for (how, _) in &damages {
+            self.journal.write(What::Sabotaged { how: (*how).to_owned() })?;
+        }
+        self.node.start(&mut self.journal)?;
+        Ok(damages)
+    }
+
+    /// Looks after the clients for a while.
+    fn for_a_while(&mut self, lasts: Duration) -> Result<(), Error> {
+        let until = Instant::now() + lasts;
+        loop {
+            self.fleet.tick(&mut self.journal)?;
+            for event in self.tail.read()? {
+                self.figures.take(event);
+            }
+            if self.told.elapsed() >= PROGRESS {
+                self.told = Instant::now();
+                let Figures { acknowledged, read, commits, starts, clients, .. } = &self.figures;
+                say(&format!(
+                    "soak: {:>5} s: {acknowledged} acknowledged, {read} read, {commits} commits, {starts} starts, {clients} clients so far",
+                    self.began.elapsed().as_secs()
+                ));
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    /// Producers end, groups read everything, the others end; the node is killed once more, and read from the beginning.
+    fn finish(&mut self, sabotaged: bool) -> Result<(), Error> {
+        say("soak: the load ends");
+        self.fleet.end_all(Part::Producers, &mut self.journal)?;
+        let ended: Micros = crate::event::now();
+        let by = Instant::now() + if sabotaged { Duration::ZERO } else { CATCH_UP };
+        // What the watcher saw before the last record was written is not the end.
+        self.for_a_while(Duration::from_secs(2))?;
+        loop {
+            let behind: Vec<(&str, Vec<String>)> = GROUPS
+                .iter()
+                .map(|group| (*group, self.figures.behind(group)))
+                .filter(|(_, b)| !b.is_empty())
+                .collect();
+            if behind.is_empty() || sabotaged {
+                break;
+            }
+            if Instant::now() > by {
+                for (group, behind) in behind {
+                    let waited = (crate::event::now() - ended) / 1_000_000;
+                    let what = format!("group {group}, {waited} s after the load: {}", behind.join(", "));
+                    self.journal.write(What::Overdue { what })?;
+                }
+                break;
+            }
+            self.for_a_while(Duration::from_millis(300))?;
+        }
+        self.fleet.end_all(Part::Others, &mut self.journal)?;
+        self.node.kill(&mut self.journal)?;
+        self.node.start(&mut self.journal)?;
+        let role = self.fleet.role("last", 0, Job::Reader { last: true });
+        let mut reader = self.fleet.spawn(&role)?;
+        // It ends by itself.
+        let stdin = reader.stdin.take();
+        wait(reader, &role.name, Duration::from_secs(300), &mut self.journal)?;
+        drop(stdin);
+        self.node.terminate(&mut self.journal)
+    }
+}
+
+/// A line to whoever watches.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
+}
