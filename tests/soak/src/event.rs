@@ -112,6 +112,8 @@ pub(crate) enum Kind {
 pub(crate) struct TopicState {
     pub(crate) partitions: i32,
     pub(crate) retention_ms: i64,
+    /// Where the log of partition 0 ends, if only the admin writes to it; else 0.
+    pub(crate) end: i64,
 }
 
 /// What is asked of the node besides records.
@@ -145,6 +147,11 @@ pub(crate) enum Op {
     Grow {
         topic: String,
         partitions: i32,
+    },
+    /// One record more in partition 0, whose log ends at `end`.
+    Append {
+        topic: String,
+        end: i64,
     },
     Delete {
         topic: String,

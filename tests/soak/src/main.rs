@@ -11,6 +11,7 @@ mod fleet;
 mod journal;
 mod load;
 mod node;
+mod progress;
 mod run;
 mod sabotage;
 mod schedule;

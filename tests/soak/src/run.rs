@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::check::{self, Rule, Violation};
 use crate::error::Error;
-use crate::event::{Event, Micros, Op, Outcome, What};
+use crate::event::{Event, What};
 use crate::fleet::{Fleet, Part, wait};
 use crate::journal::{Journal, Tail};
 use crate::load::{GROUPS, Job, admin};
 use crate::node::Node;
+use crate::progress::Figures;
 use crate::sabotage;
 use crate::schedule::{self, Fault, Step};
 
@@ -122,51 +123,6 @@ struct Soak {
     told: Instant,
 }
 
-/// What a line of progress says.
-#[derive(Default)]
-struct Figures {
-    acknowledged: u64,
-    read: u64,
-    commits: u64,
-    starts: u64,
-    clients: u64,
-    /// What each group has committed, and where the logs end, as the watcher saw them last.
-    committed: BTreeMap<String, crate::event::Offsets>,
-    ends: crate::event::Offsets,
-    asked: BTreeMap<(String, u64), String>,
-}
-
-impl Figures {
-    fn take(&mut self, event: &Event) {
-        let count = |runs: &[crate::event::Run]| runs.iter().map(|run| u64::from(run.count)).sum::<u64>();
-        match &event.what {
-            What::Acknowledged { runs, .. } => self.acknowledged += count(runs),
-            What::Read { runs, .. } => self.read += count(runs),
-            What::NodeSpawned => self.starts += 1,
-            What::Opened { .. } => self.clients += 1,
-            What::Began { op: Op::Commit { .. }, .. } => self.commits += 1,
-            What::Began { op: Op::FetchCommitted { group }, id } => {
-                self.asked.insert((event.by.clone(), *id), group.clone());
-            }
-            What::Ended { id, outcome: Outcome::Committed { offsets } } => {
-                if let Some(group) = self.asked.remove(&(event.by.clone(), *id)) {
-                    self.committed.insert(group, offsets.clone());
-                }
-            }
-            What::Ended { outcome: Outcome::Bounds { end, .. }, .. } => self.ends.clone_from(end),
-            _ => {}
-        }
-    }
-
-    /// Whom a group still has to read, in words; nothing when it has committed everything.
-    fn behind(&self, group: &str) -> Vec<String> {
-        let committed = self.committed.get(group);
-        let of = |partition| committed.and_then(|all| all.get(partition)).copied().unwrap_or(0).max(0);
-        let behind = self.ends.iter().filter(|(partition, end)| of(partition) < **end);
-        behind.map(|(partition, end)| format!("{partition} at {} of {end}", of(partition))).collect()
-    }
-}
-
 impl Soak {
     fn new(options: &Options, folder: &Path) -> Result<Self, Error> {
         let node = Node::new(&options.binary, folder)?;
@@ -273,11 +229,8 @@ impl Soak {
             }
             if self.told.elapsed() >= PROGRESS {
                 self.told = Instant::now();
-                let Figures { acknowledged, read, commits, starts, clients, .. } = &self.figures;
-                say(&format!(
-                    "soak: {:>5} s: {acknowledged} acknowledged, {read} read, {commits} commits, {starts} starts, {clients} clients so far",
-                    self.began.elapsed().as_secs()
-                ));
+                let elapsed = self.began.elapsed().as_secs();
+                say(&format!("soak: {elapsed:>5} s: {}", self.figures));
             }
             if Instant::now() >= until {
                 return Ok(());
@@ -290,28 +243,10 @@ impl Soak {
     fn finish(&mut self, sabotaged: bool) -> Result<(), Error> {
         say("soak: the load ends");
         self.fleet.end_all(Part::Producers, &mut self.journal)?;
-        let ended: Micros = crate::event::now();
-        let by = Instant::now() + if sabotaged { Duration::ZERO } else { CATCH_UP };
         // What the watcher saw before the last record was written is not the end.
         self.for_a_while(Duration::from_secs(2))?;
-        loop {
-            let behind: Vec<(&str, Vec<String>)> = GROUPS
-                .iter()
-                .map(|group| (*group, self.figures.behind(group)))
-                .filter(|(_, b)| !b.is_empty())
-                .collect();
-            if behind.is_empty() || sabotaged {
-                break;
-            }
-            if Instant::now() > by {
-                for (group, behind) in behind {
-                    let waited = (crate::event::now() - ended) / 1_000_000;
-                    let what = format!("group {group}, {waited} s after the load: {}", behind.join(", "));
-                    self.journal.write(What::Overdue { what })?;
-                }
-                break;
-            }
-            self.for_a_while(Duration::from_millis(300))?;
+        if !sabotaged {
+            self.catch_up()?;
         }
         self.fleet.end_all(Part::Others, &mut self.journal)?;
         self.node.kill(&mut self.journal)?;
@@ -323,6 +258,22 @@ impl Soak {
         wait(reader, &role.name, Duration::from_secs(300), &mut self.journal)?;
         drop(stdin);
         self.node.terminate(&mut self.journal)
+    }
+
+    /// Waits until every group has committed everything.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        let by = Instant::now() + CATCH_UP;
+        loop {
+            let behind: Vec<String> = GROUPS.iter().flat_map(|group| self.figures.behind(group)).collect();
+            if behind.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > by {
+                let what = format!("{} s after the load: {}", CATCH_UP.as_secs(), behind.join(", "));
+                return self.journal.write(What::Overdue { what }).map(|_| ());
+            }
+            self.for_a_while(Duration::from_millis(300))?;
+        }
     }
 }
 

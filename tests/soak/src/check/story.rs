@@ -6,7 +6,8 @@
 //! m assigned T-0 ...               m revoked T-0 ...
 //! m commits G T-0=5                w sees G T-0=5 | T-0=-1             w bounds T-0=0..10
 //! a empties T-0 5                  a creates T PARTITIONS RETENTION    a alters T RETENTION
-//! a grows T PARTITIONS             a deletes T                         a describes T PARTITIONS RETENTION | absent
+//! a grows T PARTITIONS             a appends T END                     a deletes T
+//! a describes T PARTITIONS RETENTION [END] | absent
 //! node killed | terminated | gone | spawned | ready | paused | resumed | said TEXT | size MIB FILES
 //! p dies | leaves | gaveup FIRST+COUNT | fatal | damaged T-0@OFFSET
 //! topic T retention                overdue TEXT                        wait SECONDS
@@ -141,7 +142,8 @@ fn operation(by: &str, verb: &str, words: &[&str], id: u64) -> Vec<(String, What
     };
     let topic = words[0].to_owned();
     let number = |n: usize| words[n].parse::<i64>().unwrap();
-    let state = || TopicState { partitions: words[1].parse().unwrap(), retention_ms: number(2) };
+    let end = || words.get(3).map_or(0, |end| end.parse().unwrap());
+    let state = || TopicState { partitions: words[1].parse().unwrap(), retention_ms: number(2), end: end() };
     let mut outcome = Outcome::Done;
     let op = match verb {
         "commits" => Op::Commit { group: topic, offsets: offsets(&words[1..]), since: None },
@@ -164,6 +166,7 @@ fn operation(by: &str, verb: &str, words: &[&str], id: u64) -> Vec<(String, What
         "creates" => Op::Create { topic, state: state() },
         "alters" => Op::Alter { topic, retention_ms: number(1) },
         "grows" => Op::Grow { topic, partitions: words[1].parse().unwrap() },
+        "appends" => Op::Append { topic, end: number(1) },
         "deletes" => Op::Delete { topic },
         "describes" => {
             outcome = Outcome::Described { state: (words[1] != "absent").then(state) };

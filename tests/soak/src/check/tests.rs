@@ -275,6 +275,12 @@ fn topics_are_what_acknowledged_changes_made_them() {
     with("a deletes t\n a describes t absent", &[]);
     with("a deletes t\n a describes t 3 1000", &["topic"]);
     with("a deletes t\n a creates t 1 7\n a describes t 1 7", &[]);
+    with("a appends t 0\n a appends t 1\n a describes t 3 1000 2", &[]);
+    with("a appends t 0\n a describes t 3 1000 0", &["topic"]);
+    with("a appends? t 0\n a describes t 3 1000 0\n a describes t 3 1000 1", &[]);
+    with("a appends? t 0\n a describes t 3 1000 1\n a describes t 3 1000 2", &["topic"]);
+    // What a topic of the name held before is gone.
+    with("a appends t 0\n a deletes t\n a creates t 1 7\n a describes t 1 7 1", &["topic"]);
     // Acknowledged and impossible.
     with("a creates t 3 1000", &["topic"]);
     check_story("a deletes t", &["topic"]);

@@ -17,6 +17,7 @@ pub(crate) fn check(history: &History<'_>, found: &mut Vec<Violation>) {
             Op::Create { topic, .. }
             | Op::Alter { topic, .. }
             | Op::Grow { topic, .. }
+            | Op::Append { topic, .. }
             | Op::Delete { topic }
             | Op::Describe { topic } => topics.entry(topic).or_default().push(operation),
             Op::Commit { .. } | Op::FetchCommitted { .. } | Op::Bounds | Op::DeleteRecords { .. } => {}
@@ -90,6 +91,9 @@ fn apply(op: &Op, state: Option<&TopicState>) -> Option<Option<TopicState>> {
         (Op::Grow { partitions, .. }, Some(state)) if *partitions > state.partitions => {
             Some(Some(TopicState { partitions: *partitions, ..state.clone() }))
         }
+        (Op::Append { end, .. }, Some(state)) if *end == state.end => {
+            Some(Some(TopicState { end: end + 1, ..state.clone() }))
+        }
         (Op::Delete { .. }, Some(_)) => Some(None),
         _ => None,
     }
@@ -97,7 +101,8 @@ fn apply(op: &Op, state: Option<&TopicState>) -> Option<Option<TopicState>> {
 
 fn told(state: &Option<TopicState>) -> String {
     state.as_ref().map_or("absent".to_owned(), |state| {
-        format!("there with {} partitions, retention.ms={}", state.partitions, state.retention_ms)
+        let TopicState { partitions, retention_ms, end } = state;
+        format!("there with {partitions} partitions, retention.ms={retention_ms}, {end} records")
     })
 }
 

@@ -10,6 +10,7 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 use stdx::Random;
 
@@ -40,13 +41,14 @@ pub(crate) fn set_up(role: &Role) -> Result<(), Error> {
     for topic in topics::LOAD {
         let retention = topic.retention_bytes >= 0;
         admin.journal.write(What::Topic { topic: topic.name.to_owned(), retention })?;
-        let state = TopicState { partitions: topic.partitions, retention_ms: -1 };
+        let state = TopicState { partitions: topic.partitions, retention_ms: -1, end: 0 };
         admin.create(topic.name, &state, topic.retention_bytes)?;
     }
     Ok(())
 }
 
 struct Admin {
+    role: Role,
     client: AdminClient<DefaultClientContext>,
     runtime: tokio::runtime::Runtime,
     options: AdminOptions,
@@ -59,6 +61,7 @@ impl Admin {
     fn new(role: &Role) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Self {
+            role: role.clone(),
             client: role.config().create()?,
             runtime: runtime.map_err(Error::file(&role.history))?,
             options: AdminOptions::new()
@@ -74,9 +77,9 @@ impl Admin {
         let topic = topics::CHANGING[random.below(topics::CHANGING.len())];
         let retention_ms = 1_000_000_000 + random.below(1_000_000_000) as i64;
         let partitions = 1 + random.below(3) as i32;
-        match (self.known.get(topic).cloned(), random.below(5)) {
+        match (self.known.get(topic).cloned(), random.below(7)) {
             (None, _) | (Some(Some(_)), 0) => self.describe(topic),
-            (Some(None), _) => self.create(topic, &TopicState { partitions, retention_ms }, -1),
+            (Some(None), _) => self.create(topic, &TopicState { partitions, retention_ms, end: 0 }, -1),
             (Some(Some(state)), 1) => {
                 let op = Op::Alter { topic: topic.to_owned(), retention_ms };
                 let value = retention_ms.to_string();
@@ -92,6 +95,7 @@ impl Admin {
             (Some(Some(state)), 2 | 3) if state.partitions < 6 => {
                 self.grow_to(topic, &state, state.partitions + 1)
             }
+            (Some(Some(state)), 4 | 5) => self.append(topic, &state),
             (Some(Some(_)), _) => {
                 let id = self.journal.begin(Op::Delete { topic: topic.to_owned() })?;
                 let result = self.runtime.block_on(self.client.delete_topics(&[topic], &self.options));
@@ -127,6 +131,18 @@ impl Admin {
         self.end(id, topic, first(result), Some(TopicState { partitions, ..state.clone() }))
     }
 
+    /// One record, by a producer of its own.
+    fn append(&mut self, topic: &str, state: &TopicState) -> Result<(), Error> {
+        let id = self.journal.begin(Op::Append { topic: topic.to_owned(), end: state.end })?;
+        let result = self.role.config().set("enable.idempotence", "true").create().and_then(|producer| {
+            let producer: FutureProducer = producer;
+            let record = FutureRecord::to(topic).partition(0).key("").payload("one more");
+            let sent = self.runtime.block_on(producer.send(record, ANSWER));
+            sent.map(|_| ()).map_err(|(error, _)| error)
+        });
+        self.end(id, topic, result, Some(TopicState { end: state.end + 1, ..state.clone() }))
+    }
+
     fn describe(&mut self, topic: &str) -> Result<(), Error> {
         let id = self.journal.begin(Op::Describe { topic: topic.to_owned() })?;
         match self.look(topic) {
@@ -149,10 +165,10 @@ impl Admin {
         let config = config.map_err(KafkaError::AdminOp)?;
         let value = config.get("retention.ms").and_then(|entry| entry.value.as_deref()?.parse().ok());
         let retention_ms = value.ok_or(KafkaError::AdminOp(RDKafkaErrorCode::Fail))?;
-        Ok(Some(TopicState {
-            partitions: i32::try_from(found.partitions().len()).unwrap_or(0),
-            retention_ms,
-        }))
+        let partitions = i32::try_from(found.partitions().len()).unwrap_or(0);
+        let of_admin = topics::CHANGING.contains(&topic);
+        let end = if of_admin { self.watermarks(&TopicPartition::new(topic, 0))?.1 } else { 0 };
+        Ok(Some(TopicState { partitions, retention_ms, end }))
     }
 
     /// Deletes records of the load: some of what is there.
