@@ -11,6 +11,8 @@ pub(crate) enum Error {
     History { path: PathBuf, line: usize, source: serde_json::Error },
     #[error("{}: there are no events", .0.display())]
     NoHistory(PathBuf),
+    #[error("{}: it is not empty, and a soak removes its folder in the end", .0.display())]
+    FolderInUse(PathBuf),
     #[error("{0}: there is no such binary; cargo build --release makes target/release/millstream")]
     NoBinary(PathBuf),
     #[error("signal: {0}")]

@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 /// Keeps a node under mixed load and faults, and checks what its clients were told.
 #[derive(Parser)]
-#[command(name = "cargo xtask soak", args_conflicts_with_subcommands = true)]
+#[command(bin_name = "cargo xtask soak", args_conflicts_with_subcommands = true)]
 struct Arguments {
     /// How long the load lasts.
     #[arg(long, default_value_t = 5.0)]

@@ -40,11 +40,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let folder = options.folder.clone().unwrap_or_else(|| {
         std::env::temp_dir().join(format!("millstream-soak.{}.{}", options.seed, std::process::id()))
     });
-    let history = folder.join("history");
-    fs::create_dir_all(&history).map_err(Error::file(&history))?;
-    let folder = folder.canonicalize().map_err(Error::file(&folder))?;
-    say(&format!("soak: seed {}, {} s of load, {}", options.seed, options.load.as_secs(), folder.display()));
+    let folder = prepare(&folder)?;
     let mut soak = Soak::new(options, &folder)?;
+    say(&format!("soak: seed {}, {} s of load, {}", options.seed, options.load.as_secs(), folder.display()));
     let damages = match soak.through(options) {
         Ok(damages) => damages,
         Err(error) => {
@@ -63,6 +61,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         say(&format!("soak: kept: {} (cargo xtask soak check {})", folder.display(), folder.display()));
     }
     verdict
+}
+
+/// Makes the folder of a run. One that holds anything is somebody's: it would be removed at the end.
+fn prepare(folder: &Path) -> Result<PathBuf, Error> {
+    fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    if fs::read_dir(folder).map_err(Error::file(folder))?.next().is_some() {
+        return Err(Error::FolderInUse(folder.to_owned()));
+    }
+    let history = folder.join("history");
+    fs::create_dir(&history).map_err(Error::file(&history))?;
+    folder.canonicalize().map_err(Error::file(folder))
 }
 
 /// Judges a history again.
@@ -280,4 +289,18 @@ impl Soak {
 /// A line to whoever watches.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_holds_anything_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("new");
+        assert!(prepare(&new).unwrap().join("history").is_dir());
+        assert!(matches!(prepare(&new), Err(Error::FolderInUse(_))));
+        assert!(matches!(prepare(folder.path()), Err(Error::FolderInUse(_))));
+    }
 }

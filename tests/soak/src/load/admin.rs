@@ -29,7 +29,7 @@ pub(super) fn run(role: &Role, ending: &AtomicBool) -> Result<(), Error> {
             3 => admin.grow()?,
             _ => admin.change(&mut random)?,
         }
-        std::thread::sleep(Duration::from_millis(random.below(400) as u64));
+        std::thread::sleep(Duration::from_millis(random.below(200) as u64));
     }
     Ok(())
 }
