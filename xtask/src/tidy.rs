@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("millstream", 6),
     ("millstream-bench", 7),
     ("millstream-fuzz", 7),
+    ("millstream-soak", 7),
     ("xtask", 7),
 ];
 
