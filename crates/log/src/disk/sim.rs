@@ -49,6 +49,18 @@ impl SimDisk {
         self.0.lock().crash();
     }
 
+    /// The process ends and starts anew, the power stays: handles and locks from before are dead, faults are cleared,
+    /// and everything that was written is there, whether synced or not.
+    pub fn kill(&self) {
+        self.0.lock().boot();
+    }
+
+    /// Whether [`SimDisk::stop_at`] was reached: nothing works any more until [`SimDisk::crash`] or [`SimDisk::kill`].
+    pub fn is_stopped(&self) -> bool {
+        let state = self.0.lock();
+        state.faults.stop_at.is_some_and(|stop_at| state.operations > stop_at)
+    }
+
     /// Operations so far that can fail: writes, syncs, and changes of names and lengths.
     pub fn operations(&self) -> u64 {
         self.0.lock().operations
@@ -60,9 +72,14 @@ impl SimDisk {
     }
 
     /// From the operation with this number on, everything fails: the power is about to go. A write that meets it is
-    /// torn. Ends with [`SimDisk::crash`].
+    /// torn. Ends with [`SimDisk::crash`], or, if it was only the process that ended, with [`SimDisk::kill`].
     pub fn stop_at(&self, operation: u64) {
         self.0.lock().faults.stop_at = Some(operation);
+    }
+
+    /// The bytes of all files.
+    pub fn used_bytes(&self) -> u64 {
+        self.0.lock().used_bytes()
     }
 
     /// Limits the bytes of all files; a write that does not fit is torn and fails with "no space left".
@@ -194,10 +211,14 @@ impl State {
         (z ^ (z >> 31)) % bound
     }
 
-    fn crash(&mut self) {
+    fn boot(&mut self) {
         self.boot += 1;
         self.faults = Faults::default();
         self.locks.clear();
+    }
+
+    fn crash(&mut self) {
+        self.boot();
         let ids: Vec<u64> = self.dirs.keys().copied().collect();
         for id in ids {
             let changes =
@@ -612,6 +633,30 @@ mod tests {
         assert!(disk.open(Path::new("/g"), true).is_err());
         disk.crash();
         assert!(disk.open(Path::new("/g"), true).is_ok());
+    }
+
+    #[test]
+    fn a_killed_process_loses_nothing_that_it_wrote() {
+        let disk = SimDisk::new(1);
+        let file = write(&disk, "/f", b"ab");
+        let lock = disk.lock(Path::new("/.lock")).unwrap();
+        disk.stop_at(disk.operations());
+        assert!(!disk.is_stopped());
+        assert!(disk.rename(Path::new("/f"), Path::new("/g")).is_err());
+        assert!(disk.is_stopped());
+        disk.kill();
+        assert!(file.len().is_err() && lock.is_some());
+        assert!(disk.lock(Path::new("/.lock")).unwrap().is_some());
+        assert_eq!(content(&disk, "/f").unwrap(), b"ab");
+        // It was never synced, though.
+        let lost = (0..20).any(|seed| {
+            let disk = SimDisk::new(seed);
+            write(&disk, "/f", b"ab");
+            disk.kill();
+            disk.crash();
+            content(&disk, "/f").is_none_or(|found| found != b"ab")
+        });
+        assert!(lost);
     }
 
     #[test]
