@@ -342,6 +342,25 @@ impl Segment {
         Ok(())
     }
 
+    /// Writes the bytes from a position on once more, as they are. What was read may be in the page cache only, and marked
+    /// there as written by a sync that failed in an earlier process: no later sync would write it.
+    pub(crate) fn write_again(&self, dir: &Dir, from: u32) -> Result<()> {
+        const CHUNK_BYTES: u32 = 1 << 20;
+        let (file, path) = (self.log_file(dir)?, self.log.path(dir, self.base_offset));
+        let mut position = from;
+        let mut chunk = vec![0; (self.size_bytes - from).min(CHUNK_BYTES) as usize];
+        while position < self.size_bytes {
+            let most = (self.size_bytes - position).min(CHUNK_BYTES) as usize;
+            let read = file.read_at(&mut chunk[..most], position.into()).at("read", &path)?;
+            if read == 0 {
+                return Err(corrupt(&path, position.into(), "the end of the file", "the batches just read"));
+            }
+            file.write_at(&chunk[..read], position.into()).at("write again to", &path)?;
+            position += read as u32;
+        }
+        Ok(())
+    }
+
     /// From where on a record with this timestamp, and an offset at or after `start`, may be.
     pub(crate) fn batches_for_timestamp(&self, dir: &Dir, timestamp: i64, start: Offset) -> Result<Scanner> {
         let before = self.time_index.look_up(dir, timestamp)?;

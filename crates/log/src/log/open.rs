@@ -242,30 +242,36 @@ impl Log {
         })
     }
 
-    /// Walks the active segment, and cuts it at the first batch that is not whole and valid.
+    /// Walks the active segment, and cuts it at the first batch that is not whole and valid. What remains of the part
+    /// that may not be on the disk is written again, for the next flush to sync.
     fn recover_active(&mut self, trusted: Offset) -> Result<Option<Cut>> {
+        let (intact, cut) = self.walk_active(trusted)?;
+        self.active.write_again(&self.dir, intact)?;
+        Ok(cut)
+    }
+
+    /// Answers where the batches end that are on the disk for sure, and what was cut.
+    fn walk_active(&mut self, trusted: Offset) -> Result<(u32, Option<Cut>)> {
         let dir = self.dir.clone();
         self.active.set_txn_index_exists();
         self.active.reset_indexes(&dir, true)?;
         self.log_end_offset = self.active.base_offset;
         let mut walk = self.active.batches_from(&dir, 0)?;
+        let mut intact = 0;
         loop {
             let position = walk.position();
             match self.recover_batch(&mut walk, trusted) {
+                Ok(true) if self.log_end_offset <= trusted => intact = walk.position(),
                 Ok(true) => {}
-                Ok(false) => return Ok(None),
+                Ok(false) => return Ok((intact, None)),
                 Err(Error::Corrupt { found, path, .. }) if self.log_end_offset >= trusted => {
                     let bytes = u64::from(self.active.size_bytes - position);
                     self.active.cut(&dir, position)?;
                     let log_end_offset = self.log_end_offset;
                     self.durability.names_changed();
-                    return Ok(Some(Cut {
-                        path,
-                        position: position.into(),
-                        bytes,
-                        log_end_offset,
-                        reason: found,
-                    }));
+                    let cut =
+                        Cut { path, position: position.into(), bytes, log_end_offset, reason: found };
+                    return Ok((intact, Some(cut)));
                 }
                 Err(error) => return Err(error),
             }

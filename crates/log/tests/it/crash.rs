@@ -64,6 +64,26 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
 }
 
 #[test]
+fn a_failed_sync_is_made_good_by_the_next_process() {
+    let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
+    append(&mut log, plain(1));
+    log.flush().unwrap();
+    append(&mut log, plain(2));
+    disk.fail_at(disk.operations());
+    assert!(log.flush().is_err());
+    // The process ends, and the next one finds everything in the page cache, where it counts as written.
+    disk.kill();
+    let mut log =
+        open(&disk, small(), Recovery { recovery_point: Offset(1), ..Recovery::default() });
+    assert_eq!((log.log_end_offset(), log.durable_offset()), (Offset(3), Offset(1)));
+    log.flush().unwrap();
+    assert_eq!(log.durable_offset(), Offset(3));
+    disk.crash();
+    let log = open(&disk, small(), Recovery { recovery_point: Offset(3), ..Recovery::default() });
+    assert_eq!(everything(&log), [(0, 0), (1, 2)]);
+}
+
+#[test]
 fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
     for _ in 0..3 {
@@ -180,6 +200,18 @@ fn an_index_that_leads_astray_is_an_error_and_skips_nothing() {
             Err(error) => panic!("{error}"),
         });
         assert!(wrong.count() > 0);
+    }
+}
+
+#[test]
+fn a_new_log_directory_survives() {
+    for seed in 0..20 {
+        let disk = SimDisk::new(seed);
+        let dir = Path::new("/some/where/data");
+        log_dir::create(&disk, dir).unwrap();
+        log_dir::create(&disk, dir).unwrap();
+        disk.crash();
+        assert!(disk.stat(dir).unwrap().is_some(), "seed {seed}");
     }
 }
 
