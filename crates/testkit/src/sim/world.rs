@@ -16,7 +16,6 @@ use super::scene::{Answer, Scene, Token, Trace};
 pub(crate) enum Who {
     Producer(usize),
     Member(usize),
-    Admin,
 }
 
 /// A request that was not answered yet.
@@ -255,7 +254,8 @@ impl World {
                 self.scene.observe(&Event::Acknowledged { id, acks, first_offset: *first_offset, records });
             }
             (What::Group(asked), Answer::Group(response)) => {
-                self.scene.trace(format_args!("{token} answered: {response:?}"));
+                let told = format!("{response:?}").replace(", unknown_tagged_fields: TaggedFields(None)", "");
+                self.scene.trace(format_args!("{token} answered: {told}"));
                 self.scene.observe(&Event::Answered { token, asked, response });
             }
             _ => {}
@@ -282,7 +282,6 @@ impl World {
         match who {
             Who::Producer(index) => self.producers[index].disconnect(),
             Who::Member(index) => self.members[index].disconnect(),
-            Who::Admin => {}
         }
     }
 
@@ -331,6 +330,8 @@ impl World {
             self.scene.oracles.object("liveness", format!("a producer is never served: {waiting:?}"));
         }
         self.settle_groups();
+        self.with_node(Node::flush_all);
+        self.serve_everybody();
         let Some(node) = &self.node else { return };
         for _ in 0..3 {
             node.show_coordinator(&mut self.scene);

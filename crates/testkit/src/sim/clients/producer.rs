@@ -142,6 +142,14 @@ impl Producer {
         match answer {
             Ok(_) => stream.unacknowledged.retain(|batch| batch.token != Some(token)),
             Err(ErrorCode::UnknownTopicOrPartition) => drop(self.streams.remove(id)),
+            // What was acknowledged from the page cache went with the power: a real client begins a new epoch.
+            Err(ErrorCode::OutOfOrderSequenceNumber)
+                if !scene.plan.acks_all_fsync
+                    && stream.unacknowledged.front().is_some_and(|batch| batch.token == Some(token)) =>
+            {
+                self.id += 1;
+                self.streams.clear();
+            }
             Err(error) => {
                 scene.trace(format_args!("producer {} was told {error:?} for {token}", self.index));
                 // All that is in flight goes again, in order.

@@ -77,10 +77,6 @@ impl Oracles {
         self.violation.get_or_insert(Violation { invariant: invariant.to_owned(), found });
     }
 
-    pub(crate) const fn history(&self) -> &History {
-        &self.history
-    }
-
     pub(crate) const fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }

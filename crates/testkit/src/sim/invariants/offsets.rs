@@ -76,10 +76,10 @@ impl Invariant for Offsets {
             Event::Read { id, high_watermark, log_start, .. } if high_watermark < log_start => {
                 Err(format!("{id} starts at {log_start} after its high watermark {high_watermark}"))
             }
-            Event::ReadRefused { id, from, log_start, high_watermark, .. }
+            Event::ReadRefused { id, from, error, log_start, high_watermark }
                 if (*log_start..=*high_watermark).contains(from) =>
             {
-                Err(format!("{id} has {log_start} to {high_watermark}, and refuses to read from {from}"))
+                Err(format!("{id} has {log_start} to {high_watermark}, and refuses {from}: {error:?}"))
             }
             Event::Deleted { id } => {
                 self.partitions.remove(*id);

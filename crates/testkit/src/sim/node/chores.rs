@@ -36,12 +36,16 @@ impl Node {
             }
             8 => self.rewrite(scene),
             9 => self.show_coordinator(scene),
-            10 => {
-                for id in self.ids() {
-                    self.request_flush(&id);
-                }
-            }
+            10 => self.flush_all(scene),
             _ => self.remove_doomed(scene),
+        }
+    }
+
+    /// `flush.ms` has passed for every partition.
+    pub(crate) fn flush_all(&mut self, scene: &mut Scene) {
+        scene.trace(format_args!("everything is to be flushed"));
+        for id in self.ids() {
+            self.request_flush(&id);
         }
     }
 
@@ -102,15 +106,12 @@ impl Node {
     /// Moves the start of a log and makes that durable. Whether it is.
     pub(super) fn move_start(&mut self, scene: &mut Scene, name: &TopicPartition, start: Offset) -> bool {
         let Some(partition) = self.partitions.get_mut(name) else { return false };
-        match partition.log.advance_log_start_offset(start) {
-            Ok(true) => {}
-            Ok(false) => return true,
-            Err(error) => {
-                partition.refusal(&error);
-                return false;
-            }
+        if let Err(error) = partition.log.advance_log_start_offset(start) {
+            partition.refusal(&error);
+            return false;
         }
-        scene.observe(&Event::StartMoved { id: &partition.id, log_start: start.get() });
+        let log_start = partition.log.log_start_offset().get();
+        scene.observe(&Event::StartMoved { id: &partition.id, log_start });
         let directory = partition.directory;
         match self.write_log_starts(directory) {
             Ok(()) => true,

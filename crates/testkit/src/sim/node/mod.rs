@@ -59,11 +59,7 @@ impl Node {
         for index in 0..scene.plan.directories {
             let path = PathBuf::from(format!("/data{index}"));
             let disk = scene.disk.shared();
-            disk.create_dir_all(&path).map_err(|source| log::Error::Io {
-                operation: "create",
-                path: path.clone(),
-                source,
-            })?;
+            log_dir::create(&*disk, &path)?;
             directories.push(Directory::open(disk, &path)?);
         }
         let mut node = Self {
