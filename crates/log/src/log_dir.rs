@@ -18,7 +18,8 @@ const MAX_NAME_BYTES: usize = 255;
 pub fn create(disk: &dyn Disk, log_dir: &Path) -> Result<()> {
     let mut above = Vec::new();
     for dir in log_dir.ancestors() {
-        let parent = dir.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+        let parent =
+            dir.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
         match (disk.stat(dir).at("look at", dir)?, parent) {
             (None, Some(parent)) => above.push(parent),
             _ => break,

@@ -85,7 +85,8 @@ impl Log {
         recovery: Recovery,
         now: Now,
     ) -> Result<(Self, RecoveryReport)> {
-        let dir_is_new = disk.stat(path).at("look at", path)?.is_none();
+        // One that a process made which then was killed may have a name that is not on the disk yet.
+        let dir_is_new = !recovery.clean_shutdown || disk.stat(path).at("look at", path)?.is_none();
         disk.create_dir_all(path).at("create", path)?;
         let dir = Arc::new(Dir { disk, path: path.to_owned() });
         let listing = list(&dir)?;
@@ -141,9 +142,10 @@ impl Log {
         if recovery.clean_shutdown {
             self.log_end_offset = self.active.load_tail(&self.dir)?;
         } else {
-            // A later snapshot may be of records that are lost.
-            self.remove_snapshots(|offset| offset > trusted)?;
             let start = self.segments().nth(intact).map_or(Offset::ZERO, |segment| segment.base_offset);
+            // A later snapshot may be of records that are lost, or torn: none was waited for that is not at the start of
+            // an intact segment. The walk writes them anew.
+            self.remove_snapshots(|offset| offset > start)?;
             self.load_snapshot(start, now)?;
             self.replay_producers(start)?;
             self.recover_segments(intact, trusted, report)?;
@@ -269,8 +271,7 @@ impl Log {
                     self.active.cut(&dir, position)?;
                     let log_end_offset = self.log_end_offset;
                     self.durability.names_changed();
-                    let cut =
-                        Cut { path, position: position.into(), bytes, log_end_offset, reason: found };
+                    let cut = Cut { path, position: position.into(), bytes, log_end_offset, reason: found };
                     return Ok((intact, Some(cut)));
                 }
                 Err(error) => return Err(error),

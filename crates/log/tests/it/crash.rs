@@ -73,14 +73,28 @@ fn a_failed_sync_is_made_good_by_the_next_process() {
     assert!(log.flush().is_err());
     // The process ends, and the next one finds everything in the page cache, where it counts as written.
     disk.kill();
-    let mut log =
-        open(&disk, small(), Recovery { recovery_point: Offset(1), ..Recovery::default() });
+    let mut log = open(&disk, small(), Recovery { recovery_point: Offset(1), ..Recovery::default() });
     assert_eq!((log.log_end_offset(), log.durable_offset()), (Offset(3), Offset(1)));
     log.flush().unwrap();
     assert_eq!(log.durable_offset(), Offset(3));
     disk.crash();
     let log = open(&disk, small(), Recovery { recovery_point: Offset(3), ..Recovery::default() });
     assert_eq!(everything(&log), [(0, 0), (1, 2)]);
+}
+
+#[test]
+fn the_name_of_a_partition_survives_also_if_its_first_process_did_not() {
+    for seed in 0..20 {
+        let disk = disk(seed);
+        drop(open(&disk, small(), Recovery::default()));
+        disk.kill();
+        let mut log = open(&disk, small(), Recovery::default());
+        append(&mut log, plain(1));
+        log.flush().unwrap();
+        drop(log);
+        disk.crash();
+        assert_eq!(everything(&open(&disk, small(), Recovery::default())), [(0, 0)], "seed {seed}");
+    }
 }
 
 #[test]

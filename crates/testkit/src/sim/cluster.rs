@@ -5,8 +5,8 @@
 use metadata::configs::{BrokerConfigs, TopicConfig};
 use metadata::controller::activation_records;
 use metadata::{ClusterDelta, ClusterImage, ConfigResource, Controller, MetadataLoader, Outcome};
-use protocol::messages::broker_registration_request::{Feature, Listener};
 use protocol::messages::BrokerRegistrationRequest;
+use protocol::messages::broker_registration_request::{Feature, Listener};
 use protocol::{BrokerId, MetadataRecord, Offset, Uuid};
 use stdx::Random;
 
@@ -24,11 +24,8 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(acks_all_fsync: bool) -> Self {
         let fsync = if acks_all_fsync { "true" } else { "false" };
-        let properties = [
-            ("process.roles", "broker,controller"),
-            ("node.id", "1"),
-            ("millstream.acks.all.fsync", fsync),
-        ];
+        let properties =
+            [("process.roles", "broker,controller"), ("node.id", "1"), ("millstream.acks.all.fsync", fsync)];
         let configs = BrokerConfigs::new(properties.into_iter().collect()).expect("good properties");
         let mut cluster = Self {
             controller: Controller::new(CLUSTER_ID.into(), configs.clone()),
@@ -101,7 +98,8 @@ impl Cluster {
         };
         let next_offset = self.log.len() as i64;
         let reply = self.decide(|controller, image| controller.register_broker(image, &request, next_offset));
-        let unfenced = self.decide(|controller, image| controller.unfence_broker(image, NODE, reply.broker_epoch));
+        let unfenced =
+            self.decide(|controller, image| controller.unfence_broker(image, NODE, reply.broker_epoch));
         unfenced.expect("a broker that has just registered is unfenced");
     }
 
@@ -111,4 +109,3 @@ impl Cluster {
         TopicConfig::resolve(&self.configs, &set).expect("the controller admits no bad configuration")
     }
 }
-

@@ -8,8 +8,8 @@ use metadata::ClusterImage;
 use protocol::{ErrorCode, MetadataRecord, TopicPartition, Uuid};
 
 use super::clients::Asked;
-use super::scene::Token;
 use super::record::{ReadBatch, Rec};
+use super::scene::Token;
 
 /// A partition of one topic id: a topic that is deleted and created again is another one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,6 @@
 //! Who there is, and which step comes next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::clients::{Admin, Asked, Fetcher, Member, Producer};
 use super::cluster::Cluster;
@@ -41,8 +41,8 @@ pub(crate) struct World {
     pub(crate) ended: End,
     pub(crate) faults: Faults,
     pub(crate) pending: BTreeMap<Token, Pending>,
-    /// Answers on their way, in order for each client.
-    mail: BTreeMap<Who, VecDeque<(Token, Answer)>>,
+    /// Answers on their way.
+    mail: BTreeMap<Who, BTreeMap<Token, Answer>>,
     producers: Vec<Producer>,
     fetchers: Vec<Fetcher>,
     members: Vec<Member>,
@@ -260,20 +260,32 @@ impl World {
             }
             _ => {}
         }
-        self.mail.entry(pending.who).or_default().push_back((token, answer));
+        self.mail.entry(pending.who).or_default().insert(token, answer);
+    }
+
+    /// What arrives next at each client that something can arrive at. A producer's answers leave the connection in the
+    /// order of its requests; a member that has given up on an answer asks on another connection.
+    fn arriving(&self) -> Vec<(Who, Token)> {
+        let arriving = self.mail.iter().filter_map(|(who, answers)| {
+            let (token, _) = answers.first_key_value()?;
+            let mut before = self.pending.range(..token);
+            let in_order = matches!(who, Who::Member(_)) || before.all(|(_, pending)| pending.who != *who);
+            in_order.then_some((*who, *token))
+        });
+        arriving.collect()
     }
 
     fn deliver_some(&mut self) {
-        let waiting: Vec<Who> = self.mail.keys().copied().collect();
-        if waiting.is_empty() {
+        let arriving = self.arriving();
+        if arriving.is_empty() {
             return;
         }
-        let who = self.scene.pick(&waiting);
+        let (who, token) = self.scene.pick(&arriving);
         if self.scene.once_in(25) {
             self.scene.trace(format_args!("the connection of {who:?} breaks"));
             return self.break_connection(who);
         }
-        self.deliver(who);
+        self.deliver(who, token);
     }
 
     fn break_connection(&mut self, who: Who) {
@@ -285,12 +297,9 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, who: Who) {
-        let Some(mut answers) = self.mail.remove(&who) else { return };
-        let Some((token, answer)) = answers.pop_front() else { return };
-        if !answers.is_empty() {
-            self.mail.insert(who, answers);
-        }
+    fn deliver(&mut self, who: Who, token: Token) {
+        let Some(answers) = self.mail.get_mut(&who) else { return };
+        let Some(answer) = answers.remove(&token) else { return };
         let Some(pending) = self.pending.remove(&token) else { return };
         match (who, answer) {
             (Who::Producer(index), Answer::Produce(answer)) => {
@@ -350,8 +359,8 @@ impl World {
             while node.step_flush_if_any(&mut self.scene) {}
         }
         self.end_of_step();
-        while let Some(who) = self.mail.keys().next().copied() {
-            self.deliver(who);
+        while let Some((who, token)) = self.arriving().first().copied() {
+            self.deliver(who, token);
         }
     }
 
@@ -366,7 +375,12 @@ impl World {
             self.with_node(Node::fire_due);
             self.serve_everybody();
             for member in &mut self.members {
-                member.act_calmly(&mut self.scene, self.node.as_mut(), &mut self.pending, self.cluster.image());
+                member.act_calmly(
+                    &mut self.scene,
+                    self.node.as_mut(),
+                    &mut self.pending,
+                    self.cluster.image(),
+                );
             }
             self.serve_everybody();
             at_rest = if self.members.iter().all(Member::is_at_rest) { at_rest + 1 } else { 0 };

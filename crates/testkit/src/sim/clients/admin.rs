@@ -60,8 +60,12 @@ impl Admin {
 }
 
 fn create(scene: &mut Scene, cluster: &mut Cluster, name: &'static str, num_partitions: i32) {
-    let topic =
-        CreatableTopic { name: name.into(), num_partitions, replication_factor: 1, ..CreatableTopic::default() };
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions,
+        replication_factor: 1,
+        ..CreatableTopic::default()
+    };
     let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
     let random = &mut scene.random;
     let answer = cluster.decide(|controller, image| controller.create_topics(image, &request, random));
@@ -115,4 +119,3 @@ fn delete_records(scene: &mut Scene, node: &mut Node) {
         scene.observe(&Event::StartPromised { id: &id, log_start });
     }
 }
-

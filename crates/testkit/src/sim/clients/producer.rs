@@ -59,6 +59,8 @@ impl Producer {
         if ids.is_empty() {
             return;
         }
+        // Topics that are gone.
+        self.streams.retain(|id, _| ids.contains(id));
         let id = scene.pick(ids);
         if self.idempotent && scene.once_in(60) {
             scene.trace(format_args!("producer {} starts anew", self.index));
@@ -141,7 +143,6 @@ impl Producer {
         let Some(stream) = self.streams.get_mut(id) else { return };
         match answer {
             Ok(_) => stream.unacknowledged.retain(|batch| batch.token != Some(token)),
-            Err(ErrorCode::UnknownTopicOrPartition) => drop(self.streams.remove(id)),
             // What was acknowledged from the page cache went with the power: a real client begins a new epoch.
             Err(ErrorCode::OutOfOrderSequenceNumber)
                 if !scene.plan.acks_all_fsync

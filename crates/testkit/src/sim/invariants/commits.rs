@@ -84,7 +84,9 @@ impl Invariant for CommittedOffsets {
                     commits.told = seen;
                 }
             }
-            Event::Ended { .. } if !self.on_disk => self.commits.values_mut().for_each(|commits| commits.told = 0),
+            Event::Ended { .. } if !self.on_disk => {
+                self.commits.values_mut().for_each(|commits| commits.told = 0)
+            }
             _ => {}
         }
         Ok(())

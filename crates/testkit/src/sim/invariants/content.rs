@@ -36,7 +36,9 @@ impl Invariant for Content {
                     return Err(format!("{id} answers {base} to {last} to who asks for {from}"));
                 }
                 if batches.is_empty() && from < high_watermark {
-                    return Err(format!("{id} has nothing at {from} and a high watermark of {high_watermark}"));
+                    return Err(format!(
+                        "{id} has nothing at {from} and a high watermark of {high_watermark}"
+                    ));
                 }
                 same(id, &known, batches)
             }

@@ -28,7 +28,9 @@ impl Node {
             6 => {
                 let now = scene.now;
                 scene.trace(format_args!("producers expire"));
-                self.partitions.values_mut().for_each(|partition| partition.log.remove_expired_producers(now));
+                self.partitions
+                    .values_mut()
+                    .for_each(|partition| partition.log.remove_expired_producers(now));
             }
             7 => {
                 scene.trace(format_args!("idle files are closed"));

@@ -174,8 +174,7 @@ impl Node {
         match records_of(partition, scene) {
             Ok(records) => {
                 let split = scene.random.below(records.len() + 1);
-                let records: Vec<CoordinatorRecord> =
-                    records.into_iter().map(|(_, record)| record).collect();
+                let records: Vec<CoordinatorRecord> = records.into_iter().map(|(_, record)| record).collect();
                 let live = coordinator.runtime.machine();
                 scene.observe(&Event::Replayable { live, records: &records, split });
             }
@@ -255,11 +254,12 @@ fn records_of(partition: &Partition, scene: &mut Scene) -> Result<Vec<(Offset, C
     Ok(records)
 }
 
-/// Times of days, so that a run sees more than one generation of everything.
+/// Groups do not expire here: one that has and comes again begins with generation 1, which is another group of the name.
 pub(super) fn group_config(scene: &mut Scene) -> GroupConfig {
     GroupConfig {
         max_size: if scene.once_in(4) { 3 } else { 100 },
         initial_rebalance_delay_ms: scene.pick(&[0, 500, 3_000]),
+        offsets_retention_check_interval_ms: i64::MAX,
         ..GroupConfig::default()
     }
 }

@@ -295,7 +295,8 @@ impl Node {
     fn set_strays_aside(&mut self, scene: &mut Scene, image: &ClusterImage) -> Result<(), log::Error> {
         for directory in &mut self.directories {
             for (id, path) in log_dir::list(&*directory.disk, &directory.path)?.partitions {
-                let known = image.topic(&id.topic).is_some_and(|topic| topic.partitions.contains_key(&id.partition));
+                let known =
+                    image.topic(&id.topic).is_some_and(|topic| topic.partitions.contains_key(&id.partition));
                 if !known {
                     scene.trace(format_args!("{id} is a stray"));
                     directory.disk.rename(&path, &stray(scene, &path)).map_err(|source| log::Error::Io {

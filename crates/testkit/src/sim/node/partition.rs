@@ -194,9 +194,7 @@ impl Partition {
     /// From a failure of the log to what a client is told; a failing disk is remembered.
     pub(super) fn refusal(&mut self, error: &LogError) -> ErrorCode {
         match error {
-            LogError::Refused(log::Refusal::OutOfOrderSequence { .. }) => {
-                ErrorCode::OutOfOrderSequenceNumber
-            }
+            LogError::Refused(log::Refusal::OutOfOrderSequence { .. }) => ErrorCode::OutOfOrderSequenceNumber,
             LogError::Refused(_) => ErrorCode::InvalidRecord,
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             LogError::Corrupt { .. } => ErrorCode::KafkaStorageError,
