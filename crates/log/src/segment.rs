@@ -150,10 +150,12 @@ impl Segment {
         Ok(())
     }
 
-    /// Removes what a failed append may have left behind the end.
+    /// Removes what a failed append may have left behind the end, durably: what lies before may be durable already, and
+    /// then no later flush looks at this file again.
     pub(crate) fn cut_back(&self, dir: &Dir) -> Result<()> {
-        let file = self.log_file(dir)?;
-        file.set_len(self.size_bytes.into()).at("truncate", &self.log.path(dir, self.base_offset))
+        let (file, path) = (self.log_file(dir)?, self.log.path(dir, self.base_offset));
+        file.set_len(self.size_bytes.into()).at("truncate", &path)?;
+        file.sync_data().at("sync", &path)
     }
 
     pub(crate) fn log_file(&self, dir: &Dir) -> Result<Arc<dyn DiskFile>> {

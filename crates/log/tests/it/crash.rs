@@ -118,6 +118,26 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn what_a_full_disk_has_torn_does_not_come_back() {
+    for seed in 0..20 {
+        let disk = disk(seed);
+        let mut log = open(&disk, small(), Recovery::default());
+        append(&mut log, plain(2));
+        log.flush().unwrap();
+        disk.set_capacity_bytes(disk.used_bytes() + 20);
+        assert!(log.append_as_leader(&mut plain(2), EPOCH, NOW, Origin::Client).is_err());
+        disk.set_capacity_bytes(u64::MAX);
+        // Into the next segment: nothing is written to the first any more.
+        append(&mut log, plain(20));
+        assert_eq!(log.segment_count(), 2);
+        log.flush().unwrap();
+        disk.crash();
+        let log = open(&disk, small(), Recovery { recovery_point: Offset(22), ..Recovery::default() });
+        assert_eq!(log.log_end_offset(), Offset(22), "seed {seed}");
+    }
+}
+
+#[test]
 fn a_full_disk_at_a_roll_too() {
     for room in 0..200 {
         let (disk, mut log) = new_log(small());
