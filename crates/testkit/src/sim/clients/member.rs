@@ -34,7 +34,7 @@ const JOIN_VERSIONS: [i16; 3] = [2, 5, 9];
 /// What a member has asked for, as far as it matters to what may be answered.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    Join,
+    Join { group: usize },
     Sync { group: usize, generation_id: i32, owner: String },
     Heartbeat,
     Leave,
@@ -185,7 +185,7 @@ impl Member {
             }],
             ..JoinGroupRequest::default()
         };
-        self.ask(scene, node, pending, Asked::Join, Request::JoinGroup(context, &request));
+        self.ask(scene, node, pending, Asked::Join { group: self.group }, Request::JoinGroup(context, &request));
     }
 
     fn sync(&mut self, scene: &mut Scene, node: &mut Node, pending: &mut BTreeMap<Token, Pending>) {
