@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("millstream-client", 3),
     ("millstream-broker", 5),
     ("millstream", 6),
+    ("millstream-testkit", 6),
     ("millstream-bench", 7),
     ("millstream-fuzz", 7),
     ("millstream-soak", 7),

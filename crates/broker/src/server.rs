@@ -360,13 +360,14 @@ fn open_directories(config: &Config) -> Result<(Vec<Directory>, String), StartEr
     let disk = OsDisk::shared();
     let mut opened = vec![];
     for path in &config.log_dirs {
-        disk.create_dir_all(path).map_err(|source| StartError::Directory { path: path.clone(), source })?;
-        let lock = log_dir::lock(&*disk, path).map_err(|error| match error {
+        let unusable = |error| match error {
             log::Error::Io { source, path: _, operation: _ } => {
                 StartError::Directory { path: path.clone(), source }
             }
             other => StartError::Log(other),
-        })?;
+        };
+        log_dir::create(&*disk, path).map_err(unusable)?;
+        let lock = log_dir::lock(&*disk, path).map_err(unusable)?;
         let meta = MetaProperties::read(&*disk, path)?;
         if meta.is_none() {
             refuse_foreign(&*disk, path)?;

@@ -50,10 +50,16 @@ impl LeaderEpochs {
         self.changes += 1;
     }
 
-    /// A batch was found by recovery: only later epochs than the file has are news.
+    /// A batch was found by recovery: news are later epochs than the file has, and those before them that the file has
+    /// forgotten with a log start that a crash took back.
     pub(crate) fn assign_recovered(&mut self, epoch: LeaderEpoch, start: Offset) {
         if self.latest().is_none_or(|latest| latest < epoch) {
-            self.assign(epoch, start);
+            return self.assign(epoch, start);
+        }
+        let known = self.starts.entry(epoch).or_insert(Offset(i64::MAX));
+        if *known > start {
+            *known = start;
+            self.changes += 1;
         }
     }
 
@@ -116,6 +122,17 @@ impl LeaderEpochs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recovery_finds_what_the_file_has_forgotten() {
+        let mut found = epochs(&[(3, 5)]);
+        found.assign_recovered(LeaderEpoch(2), Offset(2));
+        found.assign_recovered(LeaderEpoch(3), Offset(4));
+        found.assign_recovered(LeaderEpoch(3), Offset(7));
+        let end = |epoch| found.end_offset_for(LeaderEpoch(epoch), Offset(9));
+        assert_eq!(end(1), Some((LeaderEpoch(1), Offset(2))));
+        assert_eq!(end(2), Some((LeaderEpoch(2), Offset(4))));
+    }
 
     fn epochs(entries: &[(i32, i64)]) -> LeaderEpochs {
         let mut epochs = LeaderEpochs::default();

@@ -13,6 +13,26 @@ const DELETE_SUFFIX: &str = "-delete";
 /// What file systems allow for a name.
 const MAX_NAME_BYTES: usize = 255;
 
+/// Makes a log directory with the directories above it, if it is missing, durably: what is acknowledged in it must not
+/// go with its name.
+pub fn create(disk: &dyn Disk, log_dir: &Path) -> Result<()> {
+    let mut above = Vec::new();
+    for dir in log_dir.ancestors() {
+        let parent =
+            dir.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+        match (disk.stat(dir).at("look at", dir)?, parent) {
+            (None, Some(parent)) => above.push(parent),
+            _ => break,
+        }
+    }
+    disk.create_dir_all(log_dir).at("create", log_dir)?;
+    // The outermost first: an inner one without its parent is of no use.
+    for dir in above.into_iter().rev() {
+        disk.sync_dir(dir).at("sync", dir)?;
+    }
+    Ok(())
+}
+
 /// Takes the lock of a log directory, which Apache Kafka respects and takes as well. [`Error::Locked`] if someone has it.
 pub fn lock(disk: &dyn Disk, log_dir: &Path) -> Result<Box<dyn LockGuard>> {
     let path = log_dir.join(LOCK);

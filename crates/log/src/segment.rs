@@ -150,10 +150,12 @@ impl Segment {
         Ok(())
     }
 
-    /// Removes what a failed append may have left behind the end.
+    /// Removes what a failed append may have left behind the end, durably: what lies before may be durable already, and
+    /// then no later flush looks at this file again.
     pub(crate) fn cut_back(&self, dir: &Dir) -> Result<()> {
-        let file = self.log_file(dir)?;
-        file.set_len(self.size_bytes.into()).at("truncate", &self.log.path(dir, self.base_offset))
+        let (file, path) = (self.log_file(dir)?, self.log.path(dir, self.base_offset));
+        file.set_len(self.size_bytes.into()).at("truncate", &path)?;
+        file.sync_data().at("sync", &path)
     }
 
     pub(crate) fn log_file(&self, dir: &Dir) -> Result<Arc<dyn DiskFile>> {
@@ -339,6 +341,25 @@ impl Segment {
         file.set_len(size_bytes.into()).at("truncate", &path)?;
         file.sync_data().at("sync", &path)?;
         self.size_bytes = size_bytes;
+        Ok(())
+    }
+
+    /// Writes the bytes from a position on once more, as they are. What was read may be in the page cache only, and marked
+    /// there as written by a sync that failed in an earlier process: no later sync would write it.
+    pub(crate) fn write_again(&self, dir: &Dir, from: u32) -> Result<()> {
+        const CHUNK_BYTES: u32 = 1 << 20;
+        let (file, path) = (self.log_file(dir)?, self.log.path(dir, self.base_offset));
+        let mut position = from;
+        let mut chunk = vec![0; (self.size_bytes - from).min(CHUNK_BYTES) as usize];
+        while position < self.size_bytes {
+            let most = (self.size_bytes - position).min(CHUNK_BYTES) as usize;
+            let read = file.read_at(&mut chunk[..most], position.into()).at("read", &path)?;
+            if read == 0 {
+                return Err(corrupt(&path, position.into(), "the end of the file", "the batches just read"));
+            }
+            file.write_at(&chunk[..read], position.into()).at("write again to", &path)?;
+            position += read as u32;
+        }
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! A disk in memory that is as bad as a real one may be, and the same for the same seed.
 //!
 //! A crash keeps what was synced. Of what was not: each write is lost, kept or torn, in no order; each directory keeps
-//! a prefix of its changes, in order. A failed sync loses what it should have made durable for good, though
-//! it stays readable until the crash, as on Linux.
+//! a prefix of its changes, in order. A failed sync of a file loses what it should have made durable for good, though
+//! it stays readable until the crash, as on Linux, in later processes too. A failed sync of a directory has done nothing:
+//! the next may do it, as names are in the journal.
 //!
 //! Not here: bit rot (tests flip bits themselves, with [`DiskFile::write_at`]), slowness.
 
@@ -49,6 +50,18 @@ impl SimDisk {
         self.0.lock().crash();
     }
 
+    /// The process ends and starts anew, the power stays: handles and locks from before are dead, faults are cleared,
+    /// and everything that was written is there, whether synced or not.
+    pub fn kill(&self) {
+        self.0.lock().boot();
+    }
+
+    /// Whether [`SimDisk::stop_at`] was reached: nothing works any more until [`SimDisk::crash`] or [`SimDisk::kill`].
+    pub fn is_stopped(&self) -> bool {
+        let state = self.0.lock();
+        state.faults.stop_at.is_some_and(|stop_at| state.operations > stop_at)
+    }
+
     /// Operations so far that can fail: writes, syncs, and changes of names and lengths.
     pub fn operations(&self) -> u64 {
         self.0.lock().operations
@@ -60,9 +73,14 @@ impl SimDisk {
     }
 
     /// From the operation with this number on, everything fails: the power is about to go. A write that meets it is
-    /// torn. Ends with [`SimDisk::crash`].
+    /// torn. Ends with [`SimDisk::crash`], or, if it was only the process that ended, with [`SimDisk::kill`].
     pub fn stop_at(&self, operation: u64) {
         self.0.lock().faults.stop_at = Some(operation);
+    }
+
+    /// The bytes of all files.
+    pub fn used_bytes(&self) -> u64 {
+        self.0.lock().used_bytes()
     }
 
     /// Limits the bytes of all files; a write that does not fit is torn and fails with "no space left".
@@ -194,10 +212,14 @@ impl State {
         (z ^ (z >> 31)) % bound
     }
 
-    fn crash(&mut self) {
+    fn boot(&mut self) {
         self.boot += 1;
         self.faults = Faults::default();
         self.locks.clear();
+    }
+
+    fn crash(&mut self) {
+        self.boot();
         let ids: Vec<u64> = self.dirs.keys().copied().collect();
         for id in ids {
             let changes =
@@ -437,14 +459,12 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
-        let outcome = state.operate();
+        state.operate()?;
         let id = state.dir(dir)?;
         let Some(dir) = state.dirs.get_mut(&id) else { return Err(io::ErrorKind::NotFound.into()) };
         let changes = std::mem::take(&mut dir.unsynced);
-        if outcome.is_ok() {
-            changes.iter().for_each(|change| change.apply(&mut dir.durable));
-        }
-        outcome
+        changes.iter().for_each(|change| change.apply(&mut dir.durable));
+        Ok(())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard>>> {
@@ -612,6 +632,30 @@ mod tests {
         assert!(disk.open(Path::new("/g"), true).is_err());
         disk.crash();
         assert!(disk.open(Path::new("/g"), true).is_ok());
+    }
+
+    #[test]
+    fn a_killed_process_loses_nothing_that_it_wrote() {
+        let disk = SimDisk::new(1);
+        let file = write(&disk, "/f", b"ab");
+        let lock = disk.lock(Path::new("/.lock")).unwrap();
+        disk.stop_at(disk.operations());
+        assert!(!disk.is_stopped());
+        assert!(disk.rename(Path::new("/f"), Path::new("/g")).is_err());
+        assert!(disk.is_stopped());
+        disk.kill();
+        assert!(file.len().is_err() && lock.is_some());
+        assert!(disk.lock(Path::new("/.lock")).unwrap().is_some());
+        assert_eq!(content(&disk, "/f").unwrap(), b"ab");
+        // It was never synced, though.
+        let lost = (0..20).any(|seed| {
+            let disk = SimDisk::new(seed);
+            write(&disk, "/f", b"ab");
+            disk.kill();
+            disk.crash();
+            content(&disk, "/f").is_none_or(|found| found != b"ab")
+        });
+        assert!(lost);
     }
 
     #[test]

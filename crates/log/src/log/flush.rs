@@ -26,7 +26,7 @@ pub(super) struct Durability {
     /// Counts changes of names in the directory; they are durable up to `names_synced`.
     names: u64,
     names_synced: u64,
-    /// The directory itself is new in the log directory.
+    /// The directory itself may be new in the log directory.
     dir_is_new: bool,
     /// Counts truncations: a flush from before one says nothing about the bytes after it.
     generation: u64,
@@ -125,6 +125,11 @@ impl Log {
                 files.extend(segment.index_files(&self.dir)?);
                 files.extend(self.snapshot_file(self.segment_end(segment))?);
             }
+        }
+        // Retention may have taken the segment that this snapshot was the end of before it was flushed.
+        let first = self.segments().next().map(|segment| segment.base_offset);
+        if let (true, Some(first)) = (names.is_some(), first) {
+            files.extend(self.snapshot_file(first)?);
         }
         Ok(Some(FlushTarget {
             offset: self.log_end_offset,

@@ -85,7 +85,8 @@ impl Log {
         recovery: Recovery,
         now: Now,
     ) -> Result<(Self, RecoveryReport)> {
-        let dir_is_new = disk.stat(path).at("look at", path)?.is_none();
+        // One that a process made which then was killed may have a name that is not on the disk yet.
+        let dir_is_new = !recovery.clean_shutdown || disk.stat(path).at("look at", path)?.is_none();
         disk.create_dir_all(path).at("create", path)?;
         let dir = Arc::new(Dir { disk, path: path.to_owned() });
         let listing = list(&dir)?;
@@ -141,9 +142,10 @@ impl Log {
         if recovery.clean_shutdown {
             self.log_end_offset = self.active.load_tail(&self.dir)?;
         } else {
-            // A later snapshot may be of records that are lost.
-            self.remove_snapshots(|offset| offset > trusted)?;
             let start = self.segments().nth(intact).map_or(Offset::ZERO, |segment| segment.base_offset);
+            // A later snapshot may be of records that are lost, or torn: none was waited for that is not at the start of
+            // an intact segment. The walk writes them anew.
+            self.remove_snapshots(|offset| offset > start)?;
             self.load_snapshot(start, now)?;
             self.replay_producers(start)?;
             self.recover_segments(intact, trusted, report)?;
@@ -242,30 +244,35 @@ impl Log {
         })
     }
 
-    /// Walks the active segment, and cuts it at the first batch that is not whole and valid.
+    /// Walks the active segment, and cuts it at the first batch that is not whole and valid. What remains of the part
+    /// that may not be on the disk is written again, for the next flush to sync.
     fn recover_active(&mut self, trusted: Offset) -> Result<Option<Cut>> {
+        let (intact, cut) = self.walk_active(trusted)?;
+        self.active.write_again(&self.dir, intact)?;
+        Ok(cut)
+    }
+
+    /// Answers where the batches end that are on the disk for sure, and what was cut.
+    fn walk_active(&mut self, trusted: Offset) -> Result<(u32, Option<Cut>)> {
         let dir = self.dir.clone();
         self.active.set_txn_index_exists();
         self.active.reset_indexes(&dir, true)?;
         self.log_end_offset = self.active.base_offset;
         let mut walk = self.active.batches_from(&dir, 0)?;
+        let mut intact = 0;
         loop {
             let position = walk.position();
             match self.recover_batch(&mut walk, trusted) {
+                Ok(true) if self.log_end_offset <= trusted => intact = walk.position(),
                 Ok(true) => {}
-                Ok(false) => return Ok(None),
+                Ok(false) => return Ok((intact, None)),
                 Err(Error::Corrupt { found, path, .. }) if self.log_end_offset >= trusted => {
                     let bytes = u64::from(self.active.size_bytes - position);
                     self.active.cut(&dir, position)?;
                     let log_end_offset = self.log_end_offset;
                     self.durability.names_changed();
-                    return Ok(Some(Cut {
-                        path,
-                        position: position.into(),
-                        bytes,
-                        log_end_offset,
-                        reason: found,
-                    }));
+                    let cut = Cut { path, position: position.into(), bytes, log_end_offset, reason: found };
+                    return Ok((intact, Some(cut)));
                 }
                 Err(error) => return Err(error),
             }

@@ -64,6 +64,40 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
 }
 
 #[test]
+fn a_failed_sync_is_made_good_by_the_next_process() {
+    let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
+    append(&mut log, plain(1));
+    log.flush().unwrap();
+    append(&mut log, plain(2));
+    disk.fail_at(disk.operations());
+    assert!(log.flush().is_err());
+    // The process ends, and the next one finds everything in the page cache, where it counts as written.
+    disk.kill();
+    let mut log = open(&disk, small(), Recovery { recovery_point: Offset(1), ..Recovery::default() });
+    assert_eq!((log.log_end_offset(), log.durable_offset()), (Offset(3), Offset(1)));
+    log.flush().unwrap();
+    assert_eq!(log.durable_offset(), Offset(3));
+    disk.crash();
+    let log = open(&disk, small(), Recovery { recovery_point: Offset(3), ..Recovery::default() });
+    assert_eq!(everything(&log), [(0, 0), (1, 2)]);
+}
+
+#[test]
+fn the_name_of_a_partition_survives_also_if_its_first_process_did_not() {
+    for seed in 0..20 {
+        let disk = disk(seed);
+        drop(open(&disk, small(), Recovery::default()));
+        disk.kill();
+        let mut log = open(&disk, small(), Recovery::default());
+        append(&mut log, plain(1));
+        log.flush().unwrap();
+        drop(log);
+        disk.crash();
+        assert_eq!(everything(&open(&disk, small(), Recovery::default())), [(0, 0)], "seed {seed}");
+    }
+}
+
+#[test]
 fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
     for _ in 0..3 {
@@ -81,6 +115,26 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     assert_eq!(everything(&log).len(), 4);
     log.close().unwrap();
     assert_eq!(everything(&open(&disk, small(), CLEAN)).len(), 4);
+}
+
+#[test]
+fn what_a_full_disk_has_torn_does_not_come_back() {
+    for seed in 0..20 {
+        let disk = disk(seed);
+        let mut log = open(&disk, small(), Recovery::default());
+        append(&mut log, plain(2));
+        log.flush().unwrap();
+        disk.set_capacity_bytes(disk.used_bytes() + 20);
+        assert!(log.append_as_leader(&mut plain(2), EPOCH, NOW, Origin::Client).is_err());
+        disk.set_capacity_bytes(u64::MAX);
+        // Into the next segment: nothing is written to the first any more.
+        append(&mut log, plain(20));
+        assert_eq!(log.segment_count(), 2);
+        log.flush().unwrap();
+        disk.crash();
+        let log = open(&disk, small(), Recovery { recovery_point: Offset(22), ..Recovery::default() });
+        assert_eq!(log.log_end_offset(), Offset(22), "seed {seed}");
+    }
 }
 
 #[test]
@@ -180,6 +234,18 @@ fn an_index_that_leads_astray_is_an_error_and_skips_nothing() {
             Err(error) => panic!("{error}"),
         });
         assert!(wrong.count() > 0);
+    }
+}
+
+#[test]
+fn a_new_log_directory_survives() {
+    for seed in 0..20 {
+        let disk = SimDisk::new(seed);
+        let dir = Path::new("/some/where/data");
+        log_dir::create(&disk, dir).unwrap();
+        log_dir::create(&disk, dir).unwrap();
+        disk.crash();
+        assert!(disk.stat(dir).unwrap().is_some(), "seed {seed}");
     }
 }
 

@@ -50,6 +50,45 @@ fn sequences_wrap() {
 }
 
 #[test]
+fn producers_outlive_their_records() {
+    for power_loss in [false, true] {
+        let (disk, mut log) = new_log(LogConfig { retention_bytes: 0, ..small() });
+        (0..3).for_each(|at| check(&mut log, 0, at, 1, Ok(i64::from(at))));
+        // Everything goes before any of it was flushed.
+        log.set_high_watermark(Offset(3));
+        log.retain(NOW).unwrap();
+        assert_eq!(log.log_start_offset(), Offset(3));
+        check(&mut log, 0, 3, 1, Ok(3));
+        if power_loss {
+            log.flush().unwrap();
+            disk.crash();
+        } else {
+            disk.kill();
+        }
+        let mut log = open(&disk, small(), Recovery { log_start_offset: Offset(3), ..Recovery::default() });
+        assert_eq!(log.log_end_offset(), Offset(4));
+        let again = append(&mut log, of_producer(1, 0, 1, 1, false));
+        assert_eq!((again.first_offset, again.duplicate), (Offset(1), true), "{power_loss}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_a_crash_has_torn_is_not_kept() {
+    use log::disk::Disk as _;
+    let (disk, mut log) = new_log(small());
+    (0..3).for_each(|at| check(&mut log, 0, at, 1, Ok(i64::from(at))));
+    log.flush().unwrap();
+    // The power went while the log was closed.
+    disk.crash();
+    disk.open(&std::path::Path::new(DIR).join("00000000000000000003.snapshot"), true).unwrap();
+    let known = Recovery { recovery_point: Offset(3), log_start_offset: Offset(3), ..Recovery::default() };
+    open(&disk, small(), known).close().unwrap();
+    let mut log = open(&disk, small(), Recovery { clean_shutdown: true, ..known });
+    let again = append(&mut log, of_producer(1, 0, 1, 1, false));
+    assert_eq!((again.first_offset, again.duplicate), (Offset(1), true));
+}
+
+#[test]
 fn five_batches_are_remembered_also_after_a_crash() {
     let (disk, mut log) = new_log(small());
     (0..7).for_each(|at| check(&mut log, 0, at * 2, 2, Ok(i64::from(at) * 2)));
