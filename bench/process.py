@@ -15,10 +15,9 @@ class Failed(Exception):
 
 
 def cpu_s(pid):
-    """Seconds of CPU, user and system, that a process has used."""
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Seconds of CPU, user and system, that a process has used: what /proc/PID/stat says, without its steps of 10 ms."""
+    # The clock of another process, as clock_getcpuclockid(3) makes it.
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def machine_cpu_s():
@@ -36,6 +35,8 @@ def memory_mib(pid):
             name, _, rest = line.partition(":")
             if name in ("VmRSS", "RssAnon"):
                 found[name] = int(rest.split()[0]) / 1024
+    if not found:
+        raise Failed("the broker has ended")
     return found["VmRSS"], found["RssAnon"]
 
 
