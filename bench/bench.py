@@ -41,6 +41,7 @@ class Bench:
         began, longest = time.monotonic(), 0.0
         pair = [systems.Millstream, systems.Kafka]
         with tempfile.TemporaryDirectory(prefix="millstream-bench.") as self.scratch:
+            self.names[self.scratch] = "$TMPDIR"
             for self.round in range(1, self.rounds + 1):
                 since = time.monotonic()
                 if since + longest > began + self.minutes * 60:

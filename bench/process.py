@@ -91,7 +91,9 @@ def measured(pid, command, limit_s):
 
 def shown(command, names):
     """A command as a person would type it: `names` says what a long path is called."""
-    line = " ".join(shlex.quote(str(part)) for part in command)
-    for path, name in names.items():
-        line = line.replace(str(path), name)
-    return line
+    parts = []
+    for part in map(str, command):
+        for path, name in names.items():
+            part = part.replace(path, name)
+        parts.append(f'"{part}"' if "$" in part else shlex.quote(part))
+    return " ".join(parts)
