@@ -2,6 +2,8 @@
 import contextlib
 import itertools
 import os
+import struct
+import subprocess
 import tempfile
 import time
 
@@ -20,19 +22,26 @@ SUITES = ["limits", *COLD, *WARM]
 WARM_UP_S = 16
 
 
+def told(trouble):
+    """A failure in a line; those that nobody foresaw, with their kind."""
+    return str(trouble) if isinstance(trouble, (process.Failed, wire.Refused)) else f"{type(trouble).__name__}: {trouble}"
+
+
 class Bench:
     # What makes a step fail, and not the run.
-    TROUBLE = (process.Failed, wire.Refused, OSError, EOFError)
+    TROUBLE = (process.Failed, wire.Refused, OSError, EOFError, ValueError, LookupError, struct.error, subprocess.SubprocessError)
 
     def __init__(self, results, suites, rounds, minutes, quick, names):
         self.results, self.suites, self.rounds, self.minutes, self.quick = results, suites, rounds, minutes, quick
         self.names, self.round, self.own_pid = names, 0, os.getpid()
+        self.done = 0
         self.topics = itertools.count(1)
 
     def run(self):
         began, longest = time.monotonic(), 0.0
         pair = [systems.Millstream, systems.Kafka]
         with tempfile.TemporaryDirectory(prefix="millstream-bench.") as self.scratch:
+            self.names[self.scratch] = "$TMPDIR"
             for self.round in range(1, self.rounds + 1):
                 since = time.monotonic()
                 if since + longest > began + self.minutes * 60:
@@ -42,6 +51,7 @@ class Bench:
                     limits.run(self)
                 for system_class in pair if self.round % 2 else pair[::-1]:
                     self.one_system(system_class)
+                self.done = self.round
                 self.results.save()
                 longest = max(longest, time.monotonic() - since)
 
@@ -64,13 +74,13 @@ class Bench:
                     self.results.save()
         except self.TROUBLE as trouble:
             for suite in warm:
-                self.results.add(suite, {"what": "the broker"}, system_class.name, self.round, error=str(trouble))
+                self.results.add(suite, {"what": "the broker"}, system_class.name, self.round, error=told(trouble))
 
     def guarded(self, suite, system_class, run):
         try:
             run()
         except self.TROUBLE as trouble:
-            self.results.add(suite, {"what": "the suite"}, system_class.name, self.round, error=str(trouble))
+            self.results.add(suite, {"what": "the suite"}, system_class.name, self.round, error=told(trouble))
 
     def warm_up(self, system):
         """Produces and consumes until everything has been compiled that is going to be."""
@@ -107,7 +117,7 @@ class Bench:
         try:
             yield add
         except self.TROUBLE as trouble:
-            self.results.add(suite, case, system.name, self.round, error=str(trouble))
+            self.results.add(suite, case, system.name, self.round, error=told(trouble))
 
     def written(self, connection, topic, partitions, acks):
         """Raises unless each of the partitions has taken a record."""
@@ -115,3 +125,4 @@ class Bench:
             raise wire.Refused("Produce")
 
     patiently = staticmethod(wire.patiently)
+    told = staticmethod(told)

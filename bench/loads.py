@@ -1,5 +1,6 @@
 """The loads: which command, and what its output says. Each answers (records a second, the command that ran)."""
 import json
+import math
 import os
 import re
 
@@ -70,7 +71,20 @@ def latency(system, topic, mode, shape, codec, rate, seconds, warmup, producers=
 
 def json_line(output):
     """What a millstream-bench command found."""
-    return json.loads(next(line for line in output.splitlines() if line.startswith("{")))
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    if not lines:
+        raise process.Failed(f"no answer: {output.strip()[-200:]}")
+    return json.loads(lines[-1])
+
+
+def coarse(histogram):
+    """Latencies in steps of 3 %, each named by its highest value: enough for a curve, and a third to be stored."""
+    counts = {}
+    for value, count in histogram:
+        step = math.ceil(math.log(value, 1.03))
+        highest, before = counts.get(step, (0, 0))
+        counts[step] = max(highest, value), before + count
+    return [list(counts[step]) for step in sorted(counts)]
 
 
 def rate_of_own(output, records):

@@ -30,6 +30,8 @@ def head(columns):
 
 def by_system(results, suite, cases, columns, metrics):
     """A row for each system, and one for the ratios."""
+    # Not those that say that a whole suite failed: they are listed elsewhere.
+    cases = [case for case in cases if all(column in case for column in columns)]
     if not cases:
         return "*Not measured yet.*"
     metrics = [metric for metric in metrics if any(results.cell(suite, case, system, metric).values for case in cases for system in SYSTEMS)]

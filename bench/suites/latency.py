@@ -43,7 +43,7 @@ def retention(bench, system):
                     load.kill()
                     load.wait()
         except bench.TROUBLE as trouble:
-            bench.results.add("retention", case, system.name, bench.round, error=str(trouble))
+            bench.results.add("retention", case, system.name, bench.round, error=bench.told(trouble))
 
 
 def one(bench, system, suite, mode, shape, codec, rate, seconds, producers=1, configs=None):
@@ -58,4 +58,4 @@ def one(bench, system, suite, mode, shape, codec, rate, seconds, producers=1, co
         add({"p50, ms": found["p50_ms"], "p99, ms": found["p99_ms"], "p99.9, ms": found["p999_ms"],
              "p99.99, ms": found["p9999_ms"], "max, ms": found["max_ms"],
              "broker CPU s/M records": used["broker_cpu_s"] / found["records"] * 1e6,
-             "sent late at most, ms": found["sent_late_max_ms"], "histogram_us": found["histogram_us"]}, used, line)
+             "sent late at most, ms": found["sent_late_max_ms"], "histogram_us": loads.coarse(found["histogram_us"])}, used, line)

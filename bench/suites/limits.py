@@ -11,4 +11,4 @@ def run(bench):
         for loop, found in loads.json_line(output).items():
             bench.results.add("limits", {"loop": loop}, "machine", bench.round, found, used=used, command=process.shown(line, bench.names))
     except bench.TROUBLE as trouble:
-        bench.results.add("limits", {"loop": "all"}, "machine", bench.round, error=str(trouble))
+        bench.results.add("limits", {"loop": "all"}, "machine", bench.round, error=bench.told(trouble))

@@ -95,4 +95,4 @@ def groups(bench, system, count):
             with Made(command(topic, 1)):
                 growth(bench, system, "a group of one member", count, lambda: Made(command(topic, count)))
     except bench.TROUBLE as trouble:
-        bench.results.add("memory", {"what": "a group of one member", "count": count}, system.name, bench.round, error=str(trouble))
+        bench.results.add("memory", {"what": "a group of one member", "count": count}, system.name, bench.round, error=bench.told(trouble))

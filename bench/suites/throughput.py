@@ -38,7 +38,7 @@ def there_and_back(bench, system, client, mode, shape, codec):
                              lambda: consume(system, topic, records), consume_rate, records, shape)
                 highest = max(highest, found)
     except bench.TROUBLE as trouble:
-        bench.results.add("throughput", which, system.name, bench.round, error=str(trouble))
+        bench.results.add("throughput", which, system.name, bench.round, error=bench.told(trouble))
     return highest
 
 

@@ -1,5 +1,6 @@
 //! Why a load could not be run.
 
+use protocol::ErrorCode;
 use rdkafka::error::KafkaError;
 
 /// What every command returns.
@@ -23,6 +24,9 @@ pub(crate) enum Error {
     /// A setting that makes no sense.
     #[error("{0}")]
     Setting(String),
+    /// A group's coordinator.
+    #[error("{what} of {group}: {code}")]
+    Refused { what: &'static str, group: String, code: ErrorCode },
     /// What came is not what was sent.
     #[error("{failed} of {sent} records were not acknowledged")]
     Undelivered { failed: u64, sent: u64 },
@@ -35,4 +39,15 @@ pub(crate) enum Error {
     /// A thread that panicked.
     #[error("a thread of the load panicked")]
     Thread,
+}
+
+impl Error {
+    /// Whether trying again later may help.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Client(error) => error.is_retriable(),
+            Self::Refused { code, .. } => code.is_retriable(),
+            _ => false,
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Consumer groups of one member each, with one committed offset, over a few connections: what is left after it ends is
 //! what groups cost a broker, without the sockets. The members are alive until their session ends.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::{CallOptions, Cluster, Connection, Purpose};
@@ -49,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<Value> {
             makers.spawn(async move {
                 let cluster = cluster(&bootstrap)?;
                 for number in (maker..count).step_by(AT_ONCE) {
-                    group(&cluster, &format!("bench-group-{run}-{number:05}"), &topic).await?;
+                    patiently(&cluster, &format!("bench-group-{run}-{number:05}"), &topic).await?;
                 }
                 Ok::<_, Error>(())
             });
@@ -61,8 +60,24 @@ pub(crate) fn run(args: &Args) -> Result<Value> {
     })
 }
 
+/// The first group of all has to wait until `__consumer_offsets` is there and its leaders have loaded it.
+async fn patiently(cluster: &Cluster, name: &str, topic: &str) -> Result<()> {
+    let began = Instant::now();
+    let mut attempt = 0;
+    loop {
+        // A new name, because a member that an attempt has left behind would be waited for.
+        match group(cluster, &format!("{name}-{attempt}"), topic).await {
+            Err(error) if error.passes() && began.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
 async fn group(cluster: &Cluster, group: &str, topic: &str) -> Result<()> {
-    let connection = coordinator(cluster, group).await?;
+    let connection = cluster.coordinator(group, Purpose::Group).await?;
     let (member_id, generation_id) = join(&connection, group).await?;
     let sync = SyncGroupRequest {
         group_id: group.into(),
@@ -99,19 +114,6 @@ async fn group(cluster: &Cluster, group: &str, topic: &str) -> Result<()> {
     Ok(())
 }
 
-/// The first group of all has to wait until `__consumer_offsets` is there.
-async fn coordinator(cluster: &Cluster, group: &str) -> Result<Arc<Connection>> {
-    let began = Instant::now();
-    loop {
-        match cluster.coordinator(group, Purpose::Group).await {
-            Err(error) if error.is_retriable() && began.elapsed() < PATIENCE => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            found => return Ok(found?),
-        }
-    }
-}
-
 /// The member's id and its generation. The first attempt learns the id (KIP-394).
 async fn join(connection: &Connection, group: &str) -> Result<(String, i32)> {
     let mut member_id = String::new();
@@ -143,6 +145,9 @@ async fn join(connection: &Connection, group: &str) -> Result<(String, i32)> {
     Err(Error::Setting(format!("group {group}: the broker asks for a member id again and again")))
 }
 
-fn check(what: &str, group: &str, code: i16) -> Result<()> {
-    if code == 0 { Ok(()) } else { Err(Error::Setting(format!("{what} of {group}: error {code}"))) }
+fn check(what: &'static str, group: &str, code: i16) -> Result<()> {
+    match ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError) {
+        ErrorCode::None => Ok(()),
+        code => Err(Error::Refused { what, group: group.to_owned(), code }),
+    }
 }
