@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("millstream-broker", 5),
     ("millstream", 6),
     ("millstream-fuzz", 7),
+    ("millstream-differential", 7),
     ("xtask", 7),
 ];
 
