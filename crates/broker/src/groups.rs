@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use coordinator::group::{GroupCoordinator, Request, Response};
+use coordinator::group::{GroupConfig, GroupCoordinator, Request, Response};
 use coordinator::runtime::{Proposal, Reply, ReplyToken, Runtime};
 use coordinator::{CommitError, CoordinatorRecord, partition_for};
 use parking_lot::{Mutex, RwLock};
@@ -24,7 +24,7 @@ use crate::clock;
 use crate::partition::Partition;
 
 pub(crate) use driver::drive;
-pub(crate) use load::load;
+pub(crate) use load::{group_config, load};
 pub(crate) use rewrite::rewrite_where_due;
 
 /// The topic that coordinators write.
@@ -32,6 +32,7 @@ pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// All group coordinators of this node.
 pub(crate) struct Groups {
+    pub(crate) config: GroupConfig,
     by_partition: RwLock<BTreeMap<i32, Arc<Coordinator>>>,
     /// How many partitions the offsets topic has; 0 while it does not exist.
     partitions: AtomicU64,
@@ -55,8 +56,9 @@ struct State {
 }
 
 impl Groups {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(config: GroupConfig) -> Self {
         Self {
+            config,
             by_partition: RwLock::default(),
             partitions: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
@@ -101,10 +103,7 @@ impl Groups {
         match self.coordinator_of(group) {
             Some(coordinator) => self.ask_coordinator(&coordinator, request),
             // As Kafka does while the topic does not exist: clients look the coordinator up, which creates it.
-            None => Asked::Done(Box::new(<GroupCoordinator as coordinator::runtime::Machine>::refuse(
-                request,
-                protocol::ErrorCode::NotCoordinator,
-            ))),
+            None => Asked::Done(Box::new(GroupCoordinator::without_coordinator(&self.config, request))),
         }
     }
 

@@ -131,7 +131,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         Arc::clone(&quorum),
     );
     let flush_queue = Arc::new(FlushQueue::default());
-    let groups = Arc::new(Groups::new());
+    let groups = Arc::new(Groups::new(groups::group_config(&config.groups)));
     let node = Arc::new(Node {
         cluster_id,
         published,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use coordinator::group::{GroupConfig, GroupCoordinator};
 use coordinator::runtime::{Runtime, RuntimeConfig};
+use metadata::configs::GroupsConfig;
 use parking_lot::Mutex;
 use protocol::Offset;
 use protocol::records::{self, batches};
@@ -37,7 +38,7 @@ pub(crate) fn load(node: &Node, partition: Arc<Partition>) -> Result<Arc<Coordin
     let config = &node.config().groups;
     let runtime_config =
         RuntimeConfig { commit_timeout_ms: config.offsets_commit_timeout_ms, ..RuntimeConfig::default() };
-    let mut runtime = Runtime::new(GroupCoordinator::new(group_config(node)), runtime_config);
+    let mut runtime = Runtime::new(GroupCoordinator::new(node.groups().config.clone()), runtime_config);
     let (mut offset, end) = partition.offsets();
     while offset < end {
         let found = partition.log().read(offset, READ_BYTES, true, end)?;
@@ -89,8 +90,8 @@ fn replay(runtime: &mut Runtime<GroupCoordinator>, from: Offset, bytes: &[u8]) -
     Ok(())
 }
 
-fn group_config(node: &Node) -> GroupConfig {
-    let config = &node.config().groups;
+/// What the machine needs to know of the properties.
+pub(crate) fn group_config(config: &GroupsConfig) -> GroupConfig {
     let clamp = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let millis = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     GroupConfig {

@@ -44,11 +44,10 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
                 result.configs = wanted
                     .map(|entry| row(entry, body.include_synonyms, body.include_documentation))
                     .collect();
-                result.error_message = None;
             }
             Err(refusal) => {
                 result.error_code = refusal.code.code();
-                result.error_message = refusal.message.map(Into::into);
+                result.error_message = Some(refusal.message.unwrap_or_default().into());
             }
         }
         result
@@ -86,7 +85,10 @@ fn describe(
             Ok(describe_broker(&broker))
         }
         ResourceType::BrokerLogger => {
-            own_broker(node, name)?;
+            own_broker(node, name).map_err(|refusal| {
+                let message = refusal.message.map(|text| text.replace(" or empty string,", ""));
+                Refusal { message, ..refusal }
+            })?;
             let levels = node.loggers().list();
             Ok(describe_loggers(levels.iter().map(|(name, level)| (name.as_str(), *level))))
         }

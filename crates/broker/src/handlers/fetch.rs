@@ -245,7 +245,8 @@ fn row(node: &Node, partition_index: i32, found: Found) -> PartitionData<'static
             partition_index,
             error_code: error.code(),
             high_watermark: -1,
-            aborted_transactions: None,
+            // Empty, not null, where Kafka refuses.
+            aborted_transactions: Some(vec![]),
             current_leader: match (error, &found.partition) {
                 (ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch, Some(partition)) => {
                     LeaderIdAndEpoch {

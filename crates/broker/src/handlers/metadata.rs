@@ -26,7 +26,15 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
         && request.version < 12
         && body.topics.iter().flatten().any(|topic| !topic.topic_id.is_zero())
     {
-        return Err(request.invalid("topic ids are asked for from version 12 on"));
+        // Topic ids are asked for from version 12 on.
+        let refused = body.topics.iter().flatten().map(|topic| MetadataResponseTopic {
+            error_code: ErrorCode::InvalidRequest.code(),
+            name: Some(topic.name.clone().unwrap_or_default()),
+            topic_id: topic.topic_id,
+            ..MetadataResponseTopic::default()
+        });
+        return request
+            .answer(&MetadataResponse { topics: refused.collect(), ..MetadataResponse::default() });
     }
     // Up to version 3 the request cannot say; Kafka's clients then always allow it.
     let may_create = request.version < 4 || body.allow_auto_topic_creation;

@@ -194,7 +194,8 @@ impl Edit<'_> {
     }
 }
 
-fn invalid(
+/// What is wrong with a request whatever the group.
+pub(super) fn invalid(
     config: &GroupConfig,
     context: JoinContext<'_>,
     request: &JoinGroupRequest<'_>,

@@ -130,6 +130,22 @@ impl GroupCoordinator {
     }
 }
 
+impl GroupCoordinator {
+    /// The answer where no coordinator has the group: what is wrong in itself is told first, as Kafka does.
+    pub fn without_coordinator(config: &GroupConfig, request: Request<'_>) -> Response {
+        let error = match &request {
+            Request::JoinGroup(context, request) => join::invalid(config, *context, request),
+            Request::Heartbeat(request) => request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId),
+            Request::SyncGroup(request) => request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId),
+            Request::LeaveGroup(_, request) => {
+                request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId)
+            }
+            _ => None,
+        };
+        Response::refusal(request, error.unwrap_or(ErrorCode::NotCoordinator))
+    }
+}
+
 impl Machine for GroupCoordinator {
     type Request<'a> = Request<'a>;
     type Response = Response;
