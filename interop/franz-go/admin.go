@@ -162,7 +162,7 @@ func addAdmin(add func(string, func(c))) {
 		admin, topic, group := c.admin(), c.topic(2), c.Name()
 		c.produceTimes(topic, 1000)
 		member := c.member(group, topic)
-		c.Until("it consumes", func() bool { return member.count() == 1 })
+		c.Until("it consumes", func() bool { records, _ := member.Count(); return records == 1 })
 		groups, err := admin.ListGroups(c)
 		c.Ok(err)
 		c.Equal(slices.Contains(groups.Groups(), group), true, "listed")
@@ -176,7 +176,7 @@ func addAdmin(add func(string, func(c))) {
 		c.Equal(len(assigned.Topics[0].Partitions), 2, "assigned partitions")
 		_, err = admin.DeleteGroup(c, group)
 		c.Is(err, kerr.NonEmptyGroup)
-		member.leave()
+		member.Leave()
 		c.Until("it is empty", func() bool {
 			described, err := admin.DescribeGroups(c, group)
 			c.Ok(err)

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millstream/interop"
 )
 
 func addGroups(add func(string, func(c))) {
@@ -45,38 +46,22 @@ func addGroups(add func(string, func(c))) {
 		add("group of two shares by "+name, func(c c) { c.twoShare(kgo.Balancers(balancer)) })
 	}
 	add("group of two shares, one joins, one leaves", func(c c) { c.twoShare() })
-	// KIP-848
-	add("group of two shares by the broker's assignor", func(c c) { c.twoShare(kgo.ServerSideBalancer()) })
 	add("group of two, one dies", func(c c) { c.oneDies() })
-	add("group of two, one dies, by the broker's assignor", func(c c) { c.oneDies(kgo.ServerSideBalancer()) })
 }
 
 func (c c) twoShare(options ...kgo.Opt) {
 	topic, group := c.topic(4), c.Name()
-	one := c.member(group, topic, options...)
-	c.Until("one has all", func() bool { return one.assigned() == 4 })
-	two := c.member(group, topic, options...)
-	c.Until("each has two", func() bool { return one.assigned() == 2 && two.assigned() == 2 })
-	c.spread(topic)
-	c.Until("all records came", func() bool { return one.count()+two.count() == 40 })
-	c.Equal(one.count(), 20, "records of the first")
-	two.leave()
-	c.Until("one has all again", func() bool { return one.assigned() == 4 })
-	c.spread(topic)
-	c.Until("the first has them", func() bool { return one.count() == 60 })
-	c.Equal(one.twice()+two.twice(), 0, "records that came twice")
+	c.TwoShare(func() *interop.Member { return c.member(group, topic, options...) }, func() { c.spread(topic) })
 }
 
 func (c c) oneDies(options ...kgo.Opt) {
-	topic, group, proxy := c.topic(4), c.Name(), c.Proxy()
-	one := c.member(group, topic, options...)
-	two := c.member(group, topic, append(options, kgo.Dialer(proxy.DialContext))...)
-	c.Until("each has two", func() bool { return one.assigned() == 2 && two.assigned() == 2 })
-	proxy.CutOff()
-	c.spread(topic)
-	c.Until("one has all", func() bool { return one.assigned() == 4 })
-	c.Until("the first has all records", func() bool { return one.count() == 40 })
-	c.Equal(one.twice(), 0, "records that came twice")
+	topic, group := c.topic(4), c.Name()
+	c.OneDies(
+		func() *interop.Member { return c.member(group, topic, options...) },
+		func(proxy *interop.Proxy) *interop.Member {
+			return c.member(group, topic, append(options, kgo.Dialer(proxy.DialContext))...)
+		},
+		func() { c.spread(topic) })
 }
 
 func inGroup(group, topic string, options ...kgo.Opt) []kgo.Opt {
@@ -86,87 +71,35 @@ func inGroup(group, topic string, options ...kgo.Opt) []kgo.Opt {
 // Ten records to each of four partitions.
 func (c c) spread(topic string) {
 	var records []*kgo.Record
-	for i := range 40 {
+	for i := range interop.Spread {
 		records = append(records, &kgo.Record{Partition: int32(i % 4), Value: fmt.Append(nil, i)})
 	}
 	c.Ok(c.produce(topic, records, kgo.RecordPartitioner(kgo.ManualPartitioner())))
 }
 
 // A consumer in a group that polls in the background.
-type member struct {
-	client     *kgo.Client
-	mutex      sync.Mutex
-	partitions map[int32]bool
-	seen       map[string]int
-}
-
-func (c c) member(group, topic string, options ...kgo.Opt) *member {
-	m := &member{partitions: map[int32]bool{}, seen: map[string]int{}}
-	gone := func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-		m.mutex.Lock()
-		defer m.mutex.Unlock()
-		for _, partition := range lost[topic] {
-			delete(m.partitions, partition)
-		}
-	}
+func (c c) member(group, topic string, options ...kgo.Opt) *interop.Member {
+	m := interop.NewMember()
 	options = append([]kgo.Opt{
 		kgo.SessionTimeout(6 * time.Second), kgo.HeartbeatInterval(300 * time.Millisecond),
-		kgo.OnPartitionsLost(gone),
-		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, lost map[string][]int32) {
-			gone(ctx, client, lost)
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) { m.Assign(assigned[topic]...) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { m.Unassign(lost[topic]...) }),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, revoked map[string][]int32) {
+			m.Unassign(revoked[topic]...)
 			// As kgo does it where nobody asks to be called.
 			client.CommitUncommittedOffsets(ctx)
 		}),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
-			m.mutex.Lock()
-			defer m.mutex.Unlock()
-			for _, partition := range assigned[topic] {
-				m.partitions[partition] = true
-			}
-		}),
 	}, options...)
-	m.client = c.client(inGroup(group, topic, options...)...)
+	client := c.client(inGroup(group, topic, options...)...)
+	m.Leave = client.Close
 	go func() {
 		for c.Err() == nil {
-			fetches := m.client.PollFetches(c)
+			fetches := client.PollFetches(c)
 			if fetches.IsClientClosed() {
 				return
 			}
-			m.take(fetches.Records())
+			fetches.EachRecord(func(record *kgo.Record) { m.Take(record.Partition, record.Offset) })
 		}
 	}()
 	return m
 }
-
-func (m *member) take(records []*kgo.Record) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	for _, record := range records {
-		m.seen[fmt.Sprint(record.Partition, "@", record.Offset)]++
-	}
-}
-
-// Different records that came.
-func (m *member) count() int {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	return len(m.seen)
-}
-
-func (m *member) twice() int {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	twice := 0
-	for _, times := range m.seen {
-		twice += times - 1
-	}
-	return twice
-}
-
-func (m *member) assigned() int {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	return len(m.partitions)
-}
-
-func (m *member) leave() { m.client.Close() }

@@ -62,6 +62,11 @@ func (s *Suite) Main() {
 			fmt.Printf("ok   %s\n", check.name)
 		}
 	}
+	for _, name := range Scenarios() {
+		if why, not := s.not[name]; not && strings.Contains(name, only) {
+			fmt.Printf("none %s: %s\n", name, why)
+		}
+	}
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if failed > 0 || passed == 0 {
 		os.Exit(1)
