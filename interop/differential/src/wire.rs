@@ -61,18 +61,27 @@ impl Broker {
     }
 }
 
-/// An answer as lines, without what is another at each broker.
+/// An answer as lines, one a field, without what is another at each broker.
 pub(crate) fn lines(answer: &Result<impl Debug, String>) -> Vec<String> {
     let text = match answer {
         Ok(message) => format!("{message:#?}"),
         Err(refused) => refused.clone(),
     };
-    let own = |line: &str| OWN.iter().any(|name| line.trim_start().starts_with(&format!("{name}: ")));
-    text.lines()
-        .filter(|line| !line.contains("unknown_tagged_fields"))
-        .filter(|line| !own(line))
-        .map(str::to_owned)
-        .collect()
+    let mut lines: Vec<String> = vec![];
+    for line in text.lines().filter(|line| !line.contains("unknown_tagged_fields")) {
+        // `Some(`, its value and `)` stand on lines of their own.
+        match lines.last_mut() {
+            Some(last)
+                if last.ends_with("Some(") || last.ends_with("Borrowed(") || last.ends_with("Owned(") =>
+            {
+                last.push_str(line.trim_start());
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    let own = |line: &String| OWN.iter().any(|name| line.trim_start().starts_with(&format!("{name}: ")));
+    lines.retain(|line| !own(line));
+    lines
 }
 
 /// Fields whose values belong to the broker that answers.
