@@ -1,82 +1,90 @@
-//! The same requests, every version that both brokers serve, to Apache Kafka and to millstream; the answers are compared
-//! field by field. Usage: differential KAFKA MILLSTREAM (host:port each) [NAME]
+//! The same requests to Apache Kafka and to millstream; the answers are compared field by field.
+//!
+//! Usage: `differential FOLDER KAFKA MILLSTREAM [TITLE]`: the folder that holds `cases` and `expected.txt`, both addresses
+//! (host:port), and a part of the titles of the scripts to run, all without. Each script is a table in `cases`; script.rs
+//! says how it is written.
 
 #![allow(clippy::print_stdout, reason = "its result is what it prints")]
 
-mod cases;
-mod wire;
+mod batches;
+mod broker;
+mod compare;
+mod coverage;
+mod decode;
+mod encode;
+mod run;
+mod schema;
+mod script;
+mod value;
+mod versions;
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
-use wire::Broker;
+use broker::Broker;
+use compare::{Comparison, Expected};
+use coverage::Coverage;
+use run::Runner;
+use versions::Versions;
 
-/// What differs on purpose, or must: a part of a case's name, a part of a line, and why.
-const EXPECTED: &[(&str, &str, &str)] = &[
-    ("DescribeConfigs", "Unsupported resource type: 9", MESSAGE),
-    ("DescribeConfigs", "This most likely occurs because of a request being malformed", MESSAGE),
-    ("IncrementalAlterConfigs", "group.consumer.min.session.timeout.ms", OF_4_4),
-    ("IncrementalAlterConfigs", "must be in the range 45000 to 60000", OF_4_4),
-];
-const MESSAGE: &str = "the text says what is wrong";
-const OF_4_4: &str = "the text is Kafka 4.4's, the peer is older";
-
-/// Counts, and prints what differs.
-pub(crate) struct Comparison {
-    kafka: Broker,
-    millstream: Broker,
-    only: String,
-    same: usize,
-    different: usize,
-}
-
-impl Comparison {
-    /// Compares what two brokers answered to one request.
-    fn compare(&mut self, name: &str, kafka: &[String], millstream: &[String]) {
-        let excused =
-            |line: &String| EXPECTED.iter().any(|(case, part, _)| name.contains(case) && line.contains(part));
-        let keep = |lines: &[String]| -> Vec<String> {
-            lines.iter().filter(|line| !excused(line)).cloned().collect()
-        };
-        let (kafka, millstream) = (keep(kafka), keep(millstream));
-        if kafka == millstream {
-            self.same += 1;
-            println!("ok   {name}");
-            return;
-        }
-        self.different += 1;
-        println!("FAIL {name}");
-        let first = kafka
-            .iter()
-            .zip(&millstream)
-            .position(|(a, b)| a != b)
-            .unwrap_or(kafka.len().min(millstream.len()));
-        for at in first.saturating_sub(2)..first + 5 {
-            match (kafka.get(at), millstream.get(at)) {
-                (Some(a), Some(b)) if a == b => println!("     | {a}"),
-                (a, b) => {
-                    println!("     | kafka      {}", a.map_or("", |line| line));
-                    println!("     | millstream {}", b.map_or("", |line| line));
-                }
-            }
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, kafka, millstream, rest @ ..] = arguments.as_slice() else {
+        println!("usage: differential FOLDER KAFKA MILLSTREAM [TITLE]");
+        return ExitCode::from(2);
+    };
+    match run(Path::new(folder), kafka, millstream, rest.first().map(String::as_str)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("it ended early: {error}");
+            ExitCode::from(2)
         }
     }
 }
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(kafka), Some(millstream)) = (arguments.next(), arguments.next()) else {
-        println!("usage: differential KAFKA MILLSTREAM [NAME]");
-        return ExitCode::from(2);
-    };
-    let broker = |address| Broker { address };
-    let mut comparison = Comparison {
-        kafka: broker(kafka),
-        millstream: broker(millstream),
-        only: arguments.next().unwrap_or_default(),
-        same: 0,
-        different: 0,
-    };
-    cases::run(&mut comparison);
-    println!("{} passed, {} failed", comparison.same, comparison.different);
-    if comparison.different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn run(folder: &Path, kafka: &str, millstream: &str, only: Option<&str>) -> Result<bool, String> {
+    let apis = schema::read_all(&folder.join("../../crates/protocol/schemas/client"))?;
+    let (mut kafka, mut millstream) = (Broker::new(kafka.to_owned()), Broker::new(millstream.to_owned()));
+    let versions = Versions::ask(&apis, &mut kafka, &mut millstream)?;
+    let expected = Expected::parse(&read(&folder.join("expected.txt"))?)?;
+    let comparison = Comparison { expected, equal: 0, excused: 0, unexplained: 0 };
+    let mut runner = Runner { apis, versions, kafka, millstream, comparison, coverage: Coverage::default(), settled: BTreeSet::new() };
+    let mut files: Vec<_> = fs::read_dir(folder.join("cases"))
+        .map_err(|error| error.to_string())?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.sort();
+    for file in files {
+        for script in script::parse(&read(&file)?)? {
+            let setup = script.title.starts_with("set-up");
+            if setup || only.is_none_or(|only| script.title.contains(only)) {
+                if let Err(error) = runner.script(&script) {
+                    runner.comparison.unexplained += 1;
+                    println!("FAIL {}\n     | it ended early: {error}", script.title);
+                }
+            }
+        }
+    }
+    let mut unseen = 0;
+    if only.is_none() {
+        for missing in runner.coverage.missing(&runner.versions.all()) {
+            unseen += 1;
+            println!("FAIL {missing}");
+        }
+        for expected in runner.comparison.expected.iter().filter(|expected| expected.seen == 0) {
+            unseen += 1;
+            println!("FAIL this difference was expected and does not show: {}", expected.patterns());
+        }
+    }
+    let comparison = &runner.comparison;
+    let (passed, failed) = (comparison.equal + comparison.excused, comparison.unexplained + unseen);
+    println!("{passed} passed, {failed} failed");
+    Ok(failed == 0)
 }
