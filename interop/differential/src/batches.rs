@@ -127,7 +127,10 @@ fn message_set(members: &[(String, Value)]) -> Vec<u8> {
 
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc: u32, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+        )
     })
 }
 
@@ -198,7 +201,13 @@ mod tests {
     fn what_is_made_is_what_is_told() {
         let value = Value::parse("@batch{records: [k=v, w], producer: 7, sequence: 3, codec: gzip}");
         let lines = describe(&make(&value.unwrap()).unwrap());
-        for (name, value) in [("[0].producer", "7"), ("[0].sequence", "3"), ("[0].count", "2"), ("[0].attributes", "1"), ("[0].crc", "right")] {
+        for (name, value) in [
+            ("[0].producer", "7"),
+            ("[0].sequence", "3"),
+            ("[0].count", "2"),
+            ("[0].attributes", "1"),
+            ("[0].crc", "right"),
+        ] {
             assert!(lines.contains(&(name.to_owned(), value.to_owned())), "{name}: {lines:?}");
         }
     }

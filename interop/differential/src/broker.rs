@@ -55,14 +55,6 @@ impl Broker {
         stream.write_all(&bytes)
     }
 
-    /// Bytes that are no frame.
-    pub(crate) fn send_raw(&mut self, connection: &str, bytes: &[u8]) -> io::Result<()> {
-        let stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        self.connections.insert(connection.to_owned(), stream);
-        self.connections.get_mut(connection).map_or(Ok(()), |stream| stream.write_all(bytes))
-    }
-
     pub(crate) fn receive(&mut self, connection: &str, correlation_id: i32) -> Answer {
         let Some(stream) = self.connections.get_mut(connection) else { return Answer::Closed };
         let answer = receive(stream, correlation_id);

@@ -90,7 +90,8 @@ pub(crate) fn differences(kafka: &[Line], millstream: &[Line]) -> Vec<Difference
 
 /// The paths of all elements of lists, such as `topics[a]` and `topics[a].partitions[0]`.
 fn elements(lines: &[Line]) -> BTreeSet<String> {
-    let ends = lines.iter().flat_map(|(path, _)| path.match_indices(']').map(|(at, _)| path[..=at].to_owned()));
+    let ends =
+        lines.iter().flat_map(|(path, _)| path.match_indices(']').map(|(at, _)| path[..=at].to_owned()));
     ends.collect()
 }
 
@@ -99,7 +100,10 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
-            rest.is_empty() || (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches(rest, &text[at..]))
+            rest.is_empty()
+                || (0..=text.len())
+                    .filter(|at| text.is_char_boundary(*at))
+                    .any(|at| matches(rest, &text[at..]))
         }),
     }
 }
@@ -156,7 +160,8 @@ impl Comparison {
     /// Counts one answer; what cannot be excused is printed.
     pub(crate) fn count(&mut self, asked: &str, differences: Vec<Difference>) {
         let all = differences.len();
-        let left: Vec<_> = differences.into_iter().filter(|difference| !self.excuse(asked, difference)).collect();
+        let left: Vec<_> =
+            differences.into_iter().filter(|difference| !self.excuse(asked, difference)).collect();
         match (all, left.len()) {
             (0, _) => self.equal += 1,
             (_, 0) => self.excused += 1,
@@ -176,7 +181,8 @@ impl Comparison {
     }
 
     pub(crate) fn excuse(&mut self, asked: &str, difference: &Difference) -> bool {
-        let Some(expected) = self.expected.iter_mut().find(|expected| expected.excuses(asked, difference)) else {
+        let Some(expected) = self.expected.iter_mut().find(|expected| expected.excuses(asked, difference))
+        else {
             return false;
         };
         expected.seen += 1;

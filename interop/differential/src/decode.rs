@@ -28,8 +28,18 @@ pub(crate) fn message(message: &Message, version: i16, bytes: &[u8], response_he
 
 /// What names an element of a list, in the order of preference.
 const KEYS: &[&str] = &[
-    "name", "topic", "topicName", "key", "groupId", "partitionIndex", "partition", "resourceName", "apiKey", "nodeId",
+    "name",
+    "topic",
+    "topicName",
+    "key",
+    "groupId",
+    "partitionIndex",
+    "partition",
+    "resourceName",
+    "apiKey",
+    "nodeId",
     "brokerId",
+    "memberId",
 ];
 
 struct Decoder<'a> {
@@ -50,7 +60,9 @@ impl<'a> Decoder<'a> {
     fn integer(&mut self, width: usize, signed: bool) -> Result<i64, String> {
         let bytes = self.take(width)?;
         let negative = signed && bytes[0] & 0x80 != 0;
-        Ok(bytes.iter().fold(if negative { -1 } else { 0 }, |number: i64, byte| number << 8 | i64::from(*byte)))
+        Ok(bytes
+            .iter()
+            .fold(if negative { -1 } else { 0 }, |number: i64, byte| number << 8 | i64::from(*byte)))
     }
 
     fn varint(&mut self) -> Result<i64, String> {
@@ -127,7 +139,8 @@ impl<'a> Decoder<'a> {
             Type::Int(width, signed) => self.integer(*width, *signed)?.to_string(),
             Type::Float64 => f64::from_bits(self.integer(8, true)? as u64).to_string(),
             Type::Uuid => {
-                let number = self.take(16)?.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+                let number =
+                    self.take(16)?.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
                 format!("{number:032x}")
             }
             Type::String => match self.length(2)? {
@@ -141,7 +154,9 @@ impl<'a> Decoder<'a> {
             Type::Records => match self.length(4)? {
                 Some(length) => {
                     let bytes = self.take(length)?;
-                    self.lines.extend(batches::describe(bytes).into_iter().map(|(name, value)| (join(path, &name), value)));
+                    self.lines.extend(
+                        batches::describe(bytes).into_iter().map(|(name, value)| (join(path, &name), value)),
+                    );
                     return Ok(());
                 }
                 None => "null".into(),
@@ -182,8 +197,12 @@ impl<'a> Decoder<'a> {
 
 /// A name for each element. Plain values are sorted: the order of lists is not compared.
 fn named(mut items: Vec<Vec<Line>>) -> Vec<(String, Vec<Line>)> {
+    let value = |lines: &[Line], name: &str| {
+        lines.iter().find(|(path, _)| path == name).map(|(_, value)| value.trim_matches('"').to_owned())
+    };
     let key = |lines: &Vec<Line>| {
-        KEYS.iter().find_map(|key| lines.iter().find(|(path, _)| path == key)).map(|(_, value)| value.trim_matches('"').to_owned())
+        let key = KEYS.iter().find_map(|key| value(lines, key))?;
+        Some(value(lines, "resourceType").map_or(key.clone(), |kind| format!("{kind} {key}")))
     };
     if items.iter().any(|lines| key(lines).is_none()) {
         items.sort();

@@ -80,10 +80,13 @@ struct Encoder {
 impl Encoder {
     fn members(&self, fields: &[Field], value: &Value, out: &mut Encoded) -> Result<(), String> {
         let Value::Struct(given) = value else { return Err(format!("not a structure: {value:?}")) };
-        if let Some((unknown, _)) = given.iter().find(|(name, _)| fields.iter().all(|field| field.name != *name)) {
+        if let Some((unknown, _)) =
+            given.iter().find(|(name, _)| fields.iter().all(|field| field.name != *name))
+        {
             return Err(format!("there is no field {unknown}"));
         }
-        let given = |field: &Field| given.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value);
+        let given =
+            |field: &Field| given.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value);
         let mut tagged = vec![];
         for field in fields.iter().filter(|field| field.versions.contain(self.version)) {
             match &field.tagged {

@@ -18,7 +18,7 @@ use crate::versions::Versions;
 /// Apache Kafka answers a change before its brokers show it: an answer that differs is asked for again for as long, when
 /// the request changes nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
-const CORRELATION_ID: i32 = 7;
+pub(crate) const CORRELATION_ID: i32 = 7;
 
 /// Both brokers, and what is known of them.
 pub(crate) struct Runner {
@@ -52,7 +52,7 @@ impl Runner {
         let (low, high) = versions.unwrap_or((0, 0));
         let start = Instant::now();
         let before = (self.comparison.equal + self.comparison.excused, self.comparison.unexplained);
-        for version in if script.newest_only { high } else { low }..=high {
+        for version in if script.newest_only { high } else { low.max(script.from) }..=high {
             self.kafka.forget();
             self.millstream.forget();
             let mut pending = Pending::new();
@@ -133,7 +133,8 @@ impl Runner {
         named: &BTreeMap<&str, &str>,
     ) -> Result<[Vec<u8>; 2], String> {
         let frame = |broker: &Broker| -> Result<Vec<u8>, String> {
-            let known = |name: &str| named.get(name).copied().or_else(|| broker.kept.get(name).map(String::as_str));
+            let known =
+                |name: &str| named.get(name).copied().or_else(|| broker.kept.get(name).map(String::as_str));
             let value = Value::parse(&fill(&step.request, known)?)?;
             let header_version = if api.request.flexible.contain(version) { 2 } else { 1 };
             let mut frame = encode::header(api.key, version, header_version, CORRELATION_ID);
@@ -159,7 +160,10 @@ impl Runner {
         loop {
             self.send(&step.connection, frames);
             let answers = self.receive(&step.connection, api, version);
-            if self.differences(&answers).is_empty() || !changes_nothing(api) || self.settled.contains(&step.request) {
+            if self.differences(&answers).is_empty()
+                || !changes_nothing(api)
+                || self.settled.contains(&step.request)
+            {
                 return answers;
             }
             if start.elapsed() > PATIENCE {
@@ -174,13 +178,18 @@ impl Runner {
         differences(&masked(&self.kafka, &answers[0]), &masked(&self.millstream, &answers[1]))
     }
 
-    fn judge(&mut self, asked: &str, api: &Api, version: i16, answers: &[Vec<Line>; 2]) {
+    pub(crate) fn judge(&mut self, asked: &str, api: &Api, version: i16, answers: &[Vec<Line>; 2]) {
         self.coverage.saw(&api.name, version, &answers[0]);
         let differences = self.differences(answers);
         self.comparison.count(asked, differences);
     }
 
-    fn keep(&mut self, step: &Step, answers: &[Vec<Line>; 2], named: &BTreeMap<&str, &str>) -> Result<(), String> {
+    fn keep(
+        &mut self,
+        step: &Step,
+        answers: &[Vec<Line>; 2],
+        named: &BTreeMap<&str, &str>,
+    ) -> Result<(), String> {
         for (name, path) in &step.keep {
             let path = &fill(path, |name| named.get(name).copied())?;
             for (broker, lines) in [&mut self.kafka, &mut self.millstream].into_iter().zip(answers) {
@@ -208,7 +217,8 @@ impl Runner {
                 return Ok(());
             }
             if start.elapsed() > Duration::from_secs(20) {
-                let seen = answers.each_ref().map(|lines| find(lines, path).unwrap_or("(not there)").to_owned());
+                let seen =
+                    answers.each_ref().map(|lines| find(lines, path).unwrap_or("(not there)").to_owned());
                 return Err(format!("{path} is {seen:?} and does not become {value}"));
             }
             sleep(Duration::from_millis(50));
@@ -232,6 +242,14 @@ pub(crate) fn lines(api: &Api, version: i16, answer: &Answer) -> Vec<Line> {
 }
 
 fn changes_nothing(api: &Api) -> bool {
-    let reads = ["Describe", "List", "Metadata", "FindCoordinator", "OffsetFetch", "OffsetForLeaderEpoch", "ApiVersions"];
+    let reads = [
+        "Describe",
+        "List",
+        "Metadata",
+        "FindCoordinator",
+        "OffsetFetch",
+        "OffsetForLeaderEpoch",
+        "ApiVersions",
+    ];
     reads.iter().any(|start| api.name.starts_with(start))
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! == the title of a script             runs once for each version of its APIs: $v is its number
 //! !newest                              only at the newest versions
+//! !from 5                              only from version 5 on
 //! Api {field: value} -> id=path        asks both brokers; keeps a value of each one's answer as $id
 //! Api@3 {..}                           at this version
 //! c2> Api {..}                         asks on another connection and goes on
@@ -19,13 +20,18 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Asks on a connection, and waits for the answer unless it is read later.
-    Ask { wait: bool },
+    Ask {
+        wait: bool,
+    },
     /// Reads an answer that was not waited for.
     Receive,
     HangUp,
     Quiet,
     /// Until this path has this value.
-    Until { path: String, value: String },
+    Until {
+        path: String,
+        value: String,
+    },
 }
 
 /// One step.
@@ -46,6 +52,7 @@ pub(crate) struct Step {
 pub(crate) struct Script {
     pub(crate) title: String,
     pub(crate) newest_only: bool,
+    pub(crate) from: i16,
     /// Steps before the table.
     pub(crate) before: Vec<Step>,
     pub(crate) names: Vec<String>,
@@ -65,6 +72,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Script>, String> {
         let script = scripts.last_mut().ok_or_else(|| format!("before the first title: {line}"))?;
         if line == "!newest" {
             script.newest_only = true;
+        } else if let Some(from) = line.strip_prefix("!from ") {
+            script.from = from.parse().map_err(|_| format!("from which version: {line}"))?;
         } else if let Some(cells) = line.strip_prefix('|') {
             let cells = cells.trim_end().trim_end_matches('|').split('|');
             let cells: Vec<_> = cells.map(|cell| cell.trim().to_owned()).collect();
@@ -150,7 +159,8 @@ fn step(line: &str) -> Result<Step, String> {
         Some((api, version)) => (api, Some(version.parse().map_err(|_| "no version")?)),
         None => (api, None),
     };
-    let mut step = Step { api: api.to_owned(), version, request: request.to_owned(), ..plain(action, connection) };
+    let mut step =
+        Step { api: api.to_owned(), version, request: request.to_owned(), ..plain(action, connection) };
     let tail = tail.trim();
     if let Action::Until { .. } = step.action {
         let (path, value) =

@@ -43,10 +43,8 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> Result<&'a str, String> {
         self.space();
-        let end = self
-            .rest
-            .find(|c: char| c.is_whitespace() || ",:[]{}\"".contains(c))
-            .unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| c.is_whitespace() || ",:[]{}\"".contains(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         if word.is_empty() {
             return Err(format!("a word is missing before: {rest}"));
@@ -109,7 +107,10 @@ mod tests {
         check("\"a, b\"", text("a, b"));
         check("\"\"", text(""));
         check("[1, 2]", Value::List(vec![text("1"), text("2")]));
-        check("{a: null, b: []}", Value::Struct(vec![("a".into(), Value::Null), ("b".into(), Value::List(vec![]))]));
+        check(
+            "{a: null, b: []}",
+            Value::Struct(vec![("a".into(), Value::Null), ("b".into(), Value::List(vec![]))]),
+        );
         check("@batch{count: 2}", Value::Made("batch".into(), vec![("count".into(), text("2"))]));
         for wrong in ["", "{a}", "[1", "1 2", "\"a"] {
             assert!(Value::parse(wrong).is_err(), "{wrong}");

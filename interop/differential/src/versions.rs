@@ -48,6 +48,12 @@ impl Versions {
         Ok((*low.max(our_low), *high.min(our_high)))
     }
 
+    /// The newest version that either has.
+    pub(crate) fn highest(&self, api: &str) -> i16 {
+        let high = |of: &BTreeMap<String, Range>| of.get(api).map_or(0, |(_, high)| *high);
+        high(&self.kafka).max(high(&self.millstream))
+    }
+
     /// Every API and version that both have.
     pub(crate) fn all(&self) -> BTreeSet<(String, i16)> {
         let ranges = self.millstream.keys().filter_map(|api| Some((api, self.both(api).ok()?)));
