@@ -3,7 +3,7 @@
 tools_run() { # kafka|millstream bootstrap folder-of-the-node
   local BOOTSTRAP=$2 line number=0 words
   mkdir -p "$work/tools"
-  echo '{"partitions":[{"topic":"tool-a","partition":0,"offset":0},{"topic":"tool-a","partition":7,"offset":0}],"version":1}' > "$work/offsets.json"
+  echo '{"partitions":[{"topic":"tool-a","partition":0,"offset":0}],"version":1}' > "$work/offsets.json"
   while read -r line; do
     case $line in '' | '#'*) continue ;; esac
     number=$((number + 1))

@@ -36,7 +36,7 @@ pub(crate) fn mask(lines: Vec<Line>, kept: &BTreeMap<String, String>, address: &
         for (name, value) in kept.iter().filter(|(_, value)| value.len() >= 8) {
             text = text.replace(value.as_str(), &format!("${name}"));
         }
-        text
+        mask_identities(&mask_ports(&text))
     };
     lines
         .into_iter()
@@ -52,6 +52,39 @@ pub(crate) fn mask(lines: Vec<Line>, kept: &BTreeMap<String, String>, address: &
             (mask_text(&path), value)
         })
         .collect()
+}
+
+/// Ports of addresses in a text, such as those of listeners.
+fn mask_ports(text: &str) -> String {
+    let mut parts = text.split("127.0.0.1:");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        masked.push_str("127.0.0.1:");
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        masked.push_str(if rest.len() < part.len() { "(port)" } else { "" });
+        masked.push_str(rest);
+    }
+    masked
+}
+
+/// Identities that nobody kept: `8c1f…` in groups of 8, 4, 4, 4 and 12 digits.
+fn mask_identities(text: &str) -> String {
+    const LENGTH: usize = 36;
+    let is_identity = |bytes: &[u8]| {
+        bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    };
+    let mut masked = text.to_owned();
+    let mut at = 0;
+    while let Some(window) = masked.as_bytes().get(at..at + LENGTH) {
+        if is_identity(window) {
+            masked.replace_range(at..at + LENGTH, "(id)");
+        }
+        at += 1;
+    }
+    masked
 }
 
 fn nothing(value: &str) -> bool {
@@ -221,6 +254,9 @@ mod tests {
         check("memberId", "\"other\"", "(its own)");
         check("memberId", "\"\"", "\"\"");
         check("topicId", "00000000000000000000000000000000", "00000000000000000000000000000000");
+        check("members[a-0c6f3f3e-ec6f-43cf-a3e1-6aca820fd45a].clientId", "\"c\"", "\"c\"");
+        check("value", "a-0c6f3f3e-ec6f-43cf-a3e1-6aca820fd45a.", "a-(id).");
+        check("value", "P://127.0.0.1:77,C://127.0.0.1:88", "P://127.0.0.1:(port),C://127.0.0.1:(port)");
         check("errorMessage", "\"no member client-1234567 at h:9092\"", "\"no member $member at h:(port)\"");
     }
 }

@@ -102,8 +102,10 @@ impl Runner {
                 let (api, version, asked) =
                     pending.remove(&step.connection).ok_or_else(|| failed("nothing was asked".into()))?;
                 let answers = self.receive(&step.connection, &api, version);
+                // What is kept has a name in place of it where the answers are compared.
+                self.keep(step, &answers, named).map_err(failed)?;
                 self.judge(&asked, &api, version, &answers);
-                self.keep(step, &answers, named).map_err(failed)
+                Ok(())
             }
             Action::Quiet | Action::Until { .. } => self.prepare(step, named).map_err(failed),
             Action::Ask { wait } => {
@@ -118,8 +120,10 @@ impl Runner {
                     return Ok(());
                 }
                 let answers = self.ask(step, &api, version, &frames);
+                // What is kept has a name in place of it where the answers are compared.
+                self.keep(step, &answers, named).map_err(failed)?;
                 self.judge(&asked, &api, version, &answers);
-                self.keep(step, &answers, named).map_err(failed)
+                Ok(())
             }
         }
     }

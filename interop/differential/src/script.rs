@@ -101,12 +101,15 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Script>, String> {
     Ok(scripts)
 }
 
-fn topic_lines(topic: &str) -> [String; 3] {
+fn topic_lines(topic: &str) -> [String; 4] {
     let (name, partitions) = topic.split_once(' ').unwrap_or((topic, "1"));
     let last = partitions.trim().parse::<i32>().unwrap_or(1) - 1;
     [
         format!(
             "quiet CreateTopics {{topics: [{{name: {name}, numPartitions: {partitions}, replicationFactor: 1}}], timeoutMs: 9000}}"
+        ),
+        format!(
+            "until ListOffsets {{replicaId: -1, topics: [{{name: {name}, partitions: [{{partitionIndex: 0, timestamp: -1}}]}}]}} : topics[{name}].partitions[0].errorCode = 0"
         ),
         format!(
             "until ListOffsets {{replicaId: -1, topics: [{{name: {name}, partitions: [{{partitionIndex: {last}, timestamp: -1}}]}}]}} : topics[{name}].partitions[{last}].errorCode = 0"

@@ -30,7 +30,7 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         }
     }
     if body.include_authorized_operations {
-        for group in &mut response.groups {
+        for group in response.groups.iter_mut().filter(|group| group.error_code == 0) {
             group.authorized_operations = operations::GROUP;
         }
     }
