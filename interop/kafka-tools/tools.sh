@@ -13,6 +13,8 @@ tool_class() {
     log-dirs) echo org.apache.kafka.tools.LogDirsCommand ;;
     broker-api-versions) echo org.apache.kafka.tools.BrokerApiVersionsCommand ;;
     cluster) echo org.apache.kafka.tools.ClusterTool ;;
+    features) echo org.apache.kafka.tools.FeatureCommand ;;
+    metadata-quorum) echo org.apache.kafka.tools.MetadataQuorumCommand ;;
     producer-perf-test) echo org.apache.kafka.tools.ProducerPerformance ;;
     consumer-perf-test) echo org.apache.kafka.tools.ConsumerPerformance ;;
     e2e-latency) echo org.apache.kafka.tools.EndToEndLatency ;;

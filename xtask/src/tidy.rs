@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("millstream-testkit", 6),
     ("millstream-bench", 7),
     ("millstream-fuzz", 7),
+    ("millstream-differential", 7),
     ("millstream-soak", 7),
     ("xtask", 7),
 ];

@@ -11,6 +11,7 @@
 //! | `groups` | the shell of the group coordinators |
 //! | `housekeeping` | retention, checkpoints |
 //! | `admin`, `metrics` | what people look at |
+//! | `operations` | what a client may do, as bits |
 //! | `loggers` | their levels, changed while the node runs |
 //! | `error` | the map from failures to Kafka's codes |
 
@@ -33,6 +34,7 @@ mod loggers;
 mod metrics;
 mod net;
 mod node;
+mod operations;
 mod partition;
 mod partitions;
 mod producer_ids;

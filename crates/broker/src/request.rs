@@ -53,14 +53,6 @@ pub(crate) enum Malformed {
         /// The version asked for.
         version: i16,
     },
-    /// A field of the request that no client sends.
-    #[error("malformed {api} request: {what}")]
-    Invalid {
-        /// The API.
-        api: ApiKey,
-        /// What is wrong.
-        what: &'static str,
-    },
     /// The node stops before there is an answer.
     #[error("the node is stopping")]
     Stopping,
@@ -89,11 +81,6 @@ impl Request {
     /// Encodes the answer.
     pub(crate) fn answer<'m>(&self, message: &impl Message<'m>) -> Result<Answer, Malformed> {
         encode_answer(self.api, self.version, self.correlation_id, message)
-    }
-
-    /// A refusal for a request that is well formed and that no client sends.
-    pub(crate) fn invalid(&self, what: &'static str) -> Malformed {
-        Malformed::Invalid { api: self.api, what }
     }
 }
 

@@ -7,19 +7,19 @@ use protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 
 use crate::node::Node;
+use crate::operations;
 use crate::request::{Answer, Malformed, Request};
 
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
 
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: DescribeClusterRequest = request.decode()?;
-    if body.endpoint_type != BROKERS {
+    if let Some((error, message)) = refuse(body.endpoint_type) {
         return request.answer(&DescribeClusterResponse {
-            error_code: ErrorCode::MismatchedEndpointType.code(),
-            error_message: Some(
-                "The request was sent to an endpoint of type BROKER, which cannot answer for another.".into(),
-            ),
+            error_code: error.code(),
+            error_message: Some(message.into()),
             ..DescribeClusterResponse::default()
         });
     }
@@ -40,6 +40,38 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         cluster_id: node.cluster_id().to_owned().into(),
         controller_id: node.controller_id_for_clients().get(),
         brokers: brokers.collect(),
+        cluster_authorized_operations: if body.include_cluster_authorized_operations {
+            operations::CLUSTER
+        } else {
+            operations::NOT_ASKED
+        },
         ..DescribeClusterResponse::default()
     })
+}
+
+/// Why a type of endpoint is not described here.
+fn refuse(endpoint_type: i8) -> Option<(ErrorCode, String)> {
+    match endpoint_type {
+        BROKERS => None,
+        CONTROLLERS => Some((
+            ErrorCode::MismatchedEndpointType,
+            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER".to_owned(),
+        )),
+        other => Some((ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_brokers_are_described() {
+        let check = |endpoint_type, expect| {
+            assert_eq!(refuse(endpoint_type).map(|(error, _)| error), expect, "{endpoint_type}");
+        };
+        check(1, None);
+        check(2, Some(ErrorCode::MismatchedEndpointType));
+        check(0, Some(ErrorCode::UnsupportedEndpointType));
+    }
 }

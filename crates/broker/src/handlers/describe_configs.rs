@@ -108,7 +108,7 @@ fn describe(
 }
 
 /// Refuses the name of another broker.
-pub(crate) fn own_broker(node: &Node, name: &str) -> Result<(), Refusal> {
+fn own_broker(node: &Node, name: &str) -> Result<(), Refusal> {
     let own = node.id();
     match name.parse::<i32>() {
         Ok(id) if id == own.get() => Ok(()),

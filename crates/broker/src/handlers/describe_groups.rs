@@ -1,6 +1,6 @@
 //! DescribeGroups, api key 15, versions 0 to 6: the members and assignments of classic groups.
 //!
-//! 3: authorized operations on request (KIP-430): not computed while there is no authorizer. 4: group.instance.id.
+//! 3: authorized operations on request (KIP-430). 4: group.instance.id.
 //! 5: flexible. 6: a group that does not exist is an error (KIP-1043). Decided by `coordinator::group`.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 use protocol::wire::Str;
 
 use crate::node::Node;
+use crate::operations;
 use crate::request::{Answer, Malformed, Request};
 
 /// Answers one request.
@@ -26,6 +27,11 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         match asked.answer().await {
             Some(group::Response::DescribeGroups(part)) => response.groups.extend(part.groups),
             _ => return Err(Malformed::Stopping),
+        }
+    }
+    if body.include_authorized_operations {
+        for group in response.groups.iter_mut().filter(|group| group.error_code == 0) {
+            group.authorized_operations = operations::GROUP;
         }
     }
     request.answer(&response)

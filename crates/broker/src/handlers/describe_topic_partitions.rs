@@ -1,6 +1,4 @@
 //! DescribeTopicPartitions, api key 75, version 0: topics by pages, with eligible leader replicas (KIP-966).
-//!
-//! Not here: authorized operations, which are not computed while there is no authorizer.
 
 use ::metadata::{ClusterImage, Topic};
 use protocol::ErrorCode;
@@ -10,6 +8,7 @@ use protocol::messages::describe_topic_partitions_response::{
 use protocol::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
 use crate::node::Node;
+use crate::operations;
 use crate::request::{Answer, Malformed, Request};
 use crate::topics::is_internal;
 
@@ -17,10 +16,10 @@ use crate::topics::is_internal;
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: DescribeTopicPartitionsRequest<'_> = request.decode()?;
     let image = node.image();
+    if !is_valid(&body) {
+        return request.answer(&refusal(&body));
+    }
     let (start, first_partition) = match &body.cursor {
-        Some(cursor) if cursor.partition_index < 0 => {
-            return Err(request.invalid("the cursor's partition is negative"));
-        }
         Some(cursor) => (&*cursor.topic_name, cursor.partition_index),
         None => ("", 0),
     };
@@ -52,6 +51,22 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         }
     }
     request.answer(&page.response)
+}
+
+/// A cursor is at a partition, of a topic that is asked for.
+fn is_valid(body: &DescribeTopicPartitionsRequest<'_>) -> bool {
+    let Some(cursor) = &body.cursor else { return true };
+    let asked = body.topics.is_empty() || body.topics.iter().any(|topic| *topic.name == *cursor.topic_name);
+    asked && cursor.partition_index >= 0
+}
+
+fn refusal(body: &DescribeTopicPartitionsRequest<'_>) -> DescribeTopicPartitionsResponse<'static> {
+    let topics = body.topics.iter().map(|topic| DescribeTopicPartitionsResponseTopic {
+        error_code: ErrorCode::InvalidRequest.code(),
+        name: Some(topic.name.to_string().into()),
+        ..Default::default()
+    });
+    DescribeTopicPartitionsResponse { topics: topics.collect(), ..Default::default() }
 }
 
 struct Page {
@@ -103,6 +118,7 @@ impl Page {
             topic_id: topic.id,
             is_internal: is_internal(&topic.name),
             partitions,
+            topic_authorized_operations: operations::TOPIC,
             ..Default::default()
         });
         if let Some(next) = next {
@@ -120,6 +136,7 @@ impl Page {
             error_code: error.code(),
             name: Some(name.to_owned().into()),
             is_internal: is_internal(name),
+            topic_authorized_operations: operations::TOPIC,
             ..Default::default()
         });
         true
@@ -128,5 +145,36 @@ impl Page {
     fn stop_at(&mut self, topic: &str, partition_index: i32) {
         self.response.next_cursor =
             Some(Cursor { topic_name: topic.to_owned().into(), partition_index, ..Cursor::default() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_at_a_partition_of_what_is_asked_for() {
+        let check = |topics: &[&'static str], cursor: Option<(&'static str, i32)>, expect: bool| {
+            let body = DescribeTopicPartitionsRequest {
+                topics: topics
+                    .iter()
+                    .map(|name| TopicRequest { name: (*name).into(), ..Default::default() })
+                    .collect(),
+                cursor: cursor.map(|(topic, partition_index)| Cursor {
+                    topic_name: topic.into(),
+                    partition_index,
+                    ..Default::default()
+                }),
+                ..Default::default()
+            };
+            assert_eq!(is_valid(&body), expect, "{topics:?} {cursor:?}");
+        };
+        check(&["a"], None, true);
+        check(&["a"], Some(("a", 3)), true);
+        check(&["a"], Some(("a", -1)), false);
+        check(&["a"], Some(("b", 0)), false);
+        check(&[], Some(("b", 0)), true);
     }
 }

@@ -245,8 +245,8 @@ fn row(node: &Node, partition_index: i32, found: Found) -> PartitionData<'static
             partition_index,
             error_code: error.code(),
             high_watermark: -1,
-            // Empty, not null, where Kafka refuses.
-            aborted_transactions: Some(vec![]),
+            // As in Kafka: empty where there is no partition, null where reading it failed.
+            aborted_transactions: found.partition.is_none().then(Vec::new),
             current_leader: match (error, &found.partition) {
                 (ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch, Some(partition)) => {
                     LeaderIdAndEpoch {

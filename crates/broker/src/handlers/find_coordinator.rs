@@ -24,10 +24,7 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
     let body: FindCoordinatorRequest<'_> = request.decode()?;
     let keys =
         if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
-    if body.key_type == GROUP
-        && keys.iter().any(|key| !key.is_empty())
-        && node.groups().partition_of("").is_none()
-    {
+    if body.key_type == GROUP && !keys.is_empty() && node.groups().partition_of("").is_none() {
         node.create_internal_topic(OFFSETS_TOPIC).await;
     }
     let mut coordinators: Vec<Coordinator<'_>> = Vec::with_capacity(keys.len());
@@ -61,9 +58,6 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
     if key_type != GROUP {
         return refusal(ErrorCode::InvalidRequest, "This node serves group coordinators only.");
     }
-    if key.is_empty() {
-        return refusal(ErrorCode::InvalidGroupId, "The group id is empty.");
-    }
     if node.groups().coordinator_of(key).is_none() {
         return refusal(ErrorCode::CoordinatorNotAvailable, "The coordinator is not available.");
     }
@@ -73,7 +67,30 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
         node_id: node.id().get(),
         host: address.host.into(),
         port: i32::from(address.port),
-        error_message: (request.version >= 1).then(|| "".into()),
+        error_message: success_message(request.version),
         ..Coordinator::default()
+    }
+}
+
+/// What Kafka says where nothing is wrong.
+fn success_message(version: i16) -> Option<Str<'static>> {
+    match version {
+        0 => None,
+        1..BATCHED => Some("NONE".into()),
+        _ => Some("".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_told_as_kafka_tells_it() {
+        for (version, expect) in
+            [(0, None), (1, Some("NONE")), (3, Some("NONE")), (4, Some("")), (6, Some(""))]
+        {
+            assert_eq!(success_message(version).as_deref(), expect, "{version}");
+        }
     }
 }

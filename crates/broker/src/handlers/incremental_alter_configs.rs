@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use metadata::ApiError;
 use metadata::configs::{Change, ResourceType};
-use protocol::ErrorCode;
 use protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use protocol::{BrokerId, ErrorCode};
 
-use super::describe_configs::own_broker;
 use crate::controller::decide;
 use crate::error::Refusal;
 use crate::node::Node;
@@ -57,7 +56,7 @@ fn alter_loggers(
         if twice {
             return Err(Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."));
         }
-        own_broker(node, &resource.resource_name)?;
+        own_node(node.id(), &resource.resource_name)?;
         let operations = resource.configs.iter().map(|c| (&*c.name, c.config_operation, c.value.as_deref()));
         let altered =
             Change::incremental(operations).and_then(|change| node.loggers().alter(&change, only_check));
@@ -79,6 +78,16 @@ fn alter_loggers(
     }
 }
 
+/// Refuses the loggers of another node.
+fn own_node(own: BrokerId, name: &str) -> Result<(), Refusal> {
+    let refuse = |message| Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    match name.parse::<i32>() {
+        Ok(id) if id == own.get() => Ok(()),
+        Ok(id) => refuse(format!("Unexpected node id. Expected {own}, but received {id}")),
+        Err(_) => refuse(format!("Node id must be an integer, but it is: {name}")),
+    }
+}
+
 /// The answer where the metadata log takes no records.
 fn refuse(
     body: &IncrementalAlterConfigsRequest<'_>,
@@ -94,5 +103,22 @@ fn refuse(
     IncrementalAlterConfigsResponse {
         responses: responses.collect(),
         ..IncrementalAlterConfigsResponse::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loggers_are_those_of_this_node() {
+        for (name, expect) in [
+            ("1", None),
+            ("7", Some("Unexpected node id. Expected 1, but received 7")),
+            ("", Some("Node id must be an integer, but it is: ")),
+        ] {
+            let refused = own_node(BrokerId(1), name).err().and_then(|refusal| refusal.message);
+            assert_eq!(refused.as_deref(), expect, "{name}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         producer_epoch: -1,
         ..InitProducerIdResponse::default()
     };
-    if body.transactional_id.is_some() {
+    if body.transactional_id.is_some() || !is_whole(body.producer_id, body.producer_epoch) {
         return request.answer(&refusal(ErrorCode::InvalidRequest));
     }
     // An idempotent producer that lost its sequences asks with the id it had; it gets a new one, as in Kafka.
@@ -29,5 +29,22 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             ..InitProducerIdResponse::default()
         }),
         Err(error) => request.answer(&refusal(error)),
+    }
+}
+
+/// Whether there is both an id and an epoch, or neither.
+const fn is_whole(producer_id: i64, producer_epoch: i16) -> bool {
+    (producer_id == -1) == (producer_epoch == -1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn an_id_comes_with_its_epoch() {
+        for (id, epoch, expect) in [(-1, -1, true), (5, 0, true), (5, -1, false), (-1, 5, false)] {
+            assert_eq!(is_whole(id, epoch), expect, "{id} {epoch}");
+        }
     }
 }

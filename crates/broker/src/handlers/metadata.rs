@@ -1,7 +1,7 @@
 //! Metadata, api key 3, versions 0 to 13: brokers, topics, who leads what.
 //!
 //! 1: null topics mean all, none means none. 4: auto-creation can be refused. 5: offline replicas. 7: leader epochs.
-//! 8: authorized operations (not computed while there is no authorizer). 9: flexible. 10: topic ids in the answer.
+//! 8: authorized operations (KIP-430). 9: flexible. 10: topic ids in the answer.
 //! 12: topics asked for by id. 13: an error for the whole answer.
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use protocol::messages::{MetadataRequest, MetadataResponse};
 use protocol::{ErrorCode, Uuid};
 
 use crate::node::Node;
+use crate::operations;
 use crate::request::{Answer, Malformed, Request};
 use crate::topics::is_internal;
 
@@ -89,12 +90,22 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
         // A null name cannot be written there; only topics asked for by id lack one.
         topics.retain(|topic| topic.name.is_some());
     }
+    if body.include_topic_authorized_operations {
+        for topic in &mut topics {
+            topic.topic_authorized_operations = operations::TOPIC;
+        }
+    }
     let image = node.image();
     let response = MetadataResponse {
         brokers: brokers(node, &request, &image),
         cluster_id: Some(node.cluster_id().to_owned().into()),
         controller_id: node.controller_id_for_clients().get(),
         topics,
+        cluster_authorized_operations: if body.include_cluster_authorized_operations {
+            operations::CLUSTER
+        } else {
+            operations::NOT_ASKED
+        },
         ..MetadataResponse::default()
     };
     request.answer(&response)
