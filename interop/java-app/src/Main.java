@@ -29,7 +29,7 @@ public final class Main {
         check("one instance, with records that fail and records that never succeed", Scenario::start);
         check("two instances share, one ends in peace", this::shared);
         for (String moment : new String[] {Moment.POLLED, Moment.SENDING, Moment.SENT, Moment.COMMITTING}) {
-            check("killed when it has " + moment, scenario -> killed(scenario, "", moment));
+            check("killed at a bad moment: " + moment, scenario -> killed(scenario, "", moment));
         }
         check("killed again and again, with static members",
             scenario -> killed(scenario, "static-", Moment.SENT, Moment.SENDING, Moment.COMMITTING));

@@ -33,14 +33,20 @@ final class Scenario implements AutoCloseable {
         this.checks = checks;
         application = checks.name();
         try (Admin admin = checks.admin()) {
-            Checks.get(admin.createTopics(List.of(new NewTopic(input(application), PARTITIONS, (short) 1), new NewTopic(output(application), 4, (short) 1),
-                new NewTopic(deadLetters(application), 1, (short) 1))).all());
-            Checks.until(() -> Checks.get(admin.listTopics().names()).contains(deadLetters(application)));
+            List<NewTopic> topics = List.of(new NewTopic(input(application), PARTITIONS, (short) 1), new NewTopic(output(application), 4, (short) 1),
+                new NewTopic(deadLetters(application), 1, (short) 1));
+            Checks.get(admin.createTopics(topics).all());
+            for (NewTopic topic : topics) Checks.until(() -> hasLeaders(admin, topic.name()));
         }
         feeder = new Feeder(checks.bootstrap, input(application));
         watcher = new Watcher(checks.bootstrap, application);
         feeder.start();
         watcher.start();
+    }
+
+    private static boolean hasLeaders(Admin admin, String topic) throws Exception {
+        if (!Checks.get(admin.listTopics().names()).contains(topic)) return false;
+        return Checks.get(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).partitions().stream().allMatch(each -> each.leader() != null);
     }
 
     static String input(String application) {
