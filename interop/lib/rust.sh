@@ -15,7 +15,7 @@ rust_build() { # folder
   rust_prepare
   rust_program=$CARGO_TARGET_DIR/debug/interop-$(basename "$1")
   # In the folder, for the toolchain that this repository pins.
-  (cd "$1" && timeout 580 nice -n 10 cargo build --locked --quiet) > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
+  (cd "$1" && timeout 900 nice -n 10 cargo build --locked --quiet) > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
 }
 
 # Runs it against the node, and counts its checks.
@@ -40,5 +40,5 @@ rust_build_tests() { # folder
   rust_tests=(cargo test --locked --manifest-path "$copy/Cargo.toml" --no-fail-fast)
   # In the folder, for the toolchain that this repository pins.
   cd "$1" || cannot "there is no $1"
-  timeout 580 nice -n 10 "${rust_tests[@]}" --tests --quiet --no-run > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
+  timeout 900 nice -n 10 "${rust_tests[@]}" --tests --quiet --no-run > "$work/build" 2>&1 || cannot "$(tail -20 "$work/build")"
 }
