@@ -11,6 +11,7 @@ const FAILED_ONCE: &[(u64, &str)] = &[
     (4, "the name of a new log directory was not synced"),
     (40, "a sync that failed was forgotten with the process"),
     (113, "producers were forgotten with their records"),
+    (1947, "producers of a segment that was durable before it was complete were forgotten"),
     (142, "a snapshot that a crash had torn was kept by a clean shutdown"),
     (408, "what a full disk had torn came back after the segment was complete"),
     (237, "the name of a partition was not synced after the process that made it was killed"),

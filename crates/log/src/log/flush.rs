@@ -115,13 +115,14 @@ impl Log {
         }
         let mut files = Vec::new();
         for segment in self.segments() {
-            if self.segment_end(segment) <= durability.offset {
-                continue;
+            let (end, active) = (self.segment_end(segment), segment.base_offset == self.active.base_offset);
+            if end > durability.offset {
+                let path = segment.log.path(&self.dir, segment.base_offset);
+                files.push((path, segment.log_file(&self.dir)?));
             }
-            let path = segment.log.path(&self.dir, segment.base_offset);
-            files.push((path, segment.log_file(&self.dir)?));
-            // The indexes of the active segment are rebuilt after a crash.
-            if segment.base_offset != self.active.base_offset {
+            // The indexes of the active segment are rebuilt after a crash. Those of one whose batches were all durable
+            // when it was completed are not durable themselves.
+            if end >= durability.offset && !active {
                 files.extend(segment.index_files(&self.dir)?);
                 files.extend(self.snapshot_file(self.segment_end(segment))?);
             }

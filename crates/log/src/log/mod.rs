@@ -244,7 +244,8 @@ impl Log {
             self.remove_snapshots(|bad| bad == offset)?;
         }
         let first = self.segments().next().map_or(up_to, |segment| segment.base_offset);
-        self.producers = ProducerState::new(first.max(self.log_start_offset).min(up_to));
+        // From the first batch that is there: those before the log's start know producers too.
+        self.producers = ProducerState::new(first.min(up_to));
         Ok(())
     }
 

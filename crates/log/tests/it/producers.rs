@@ -89,6 +89,33 @@ fn a_snapshot_that_a_crash_has_torn_is_not_kept() {
 }
 
 #[test]
+fn a_segment_that_was_durable_before_it_was_complete_keeps_its_producers() {
+    for seed in 0..20 {
+        let disk = disk(seed);
+        let config = LogConfig { segment_bytes: 500, retention_bytes: 0, ..small() };
+        let mut log = open(&disk, config.clone(), Recovery::default());
+        (0..3).for_each(|at| check(&mut log, 0, at, 1, Ok(i64::from(at))));
+        log.flush().unwrap();
+        append(&mut log, plain(20));
+        assert_eq!(log.segment_count(), 2);
+        log.flush().unwrap();
+        log.set_high_watermark(Offset(3));
+        log.advance_log_start_offset(Offset(3)).unwrap();
+        for path in log.retain(NOW).unwrap().files {
+            use log::disk::Disk as _;
+            disk.remove_file(&path).unwrap();
+        }
+        log.flush().unwrap();
+        disk.crash();
+        let known =
+            Recovery { recovery_point: Offset(23), log_start_offset: Offset(3), ..Recovery::default() };
+        let mut log = open(&disk, config, known);
+        let again = append(&mut log, of_producer(1, 0, 1, 1, false));
+        assert_eq!((again.first_offset, again.duplicate), (Offset(1), true), "seed {seed}");
+    }
+}
+
+#[test]
 fn five_batches_are_remembered_also_after_a_crash() {
     let (disk, mut log) = new_log(small());
     (0..7).for_each(|at| check(&mut log, 0, at * 2, 2, Ok(i64::from(at) * 2)));

@@ -111,7 +111,14 @@ fn read(scene: &mut Scene, id: &Incarnation, from: i64, located: &Located) -> Op
 }
 
 fn look_up_time(scene: &mut Scene, id: &Incarnation, partition: &Partition) {
-    let timestamp = scene.now.unix_ms - scene.between(-3_000, 60_000);
+    let at = scene.random.next_u64() as usize;
+    let known = scene.oracles.history().of(id).filter(|known| !known.records.is_empty());
+    let known = known.and_then(|known| known.records.values().nth(at % known.records.len()));
+    let timestamp = match known.map(|record| record.timestamp) {
+        // That of a record, or next to it.
+        Some(timestamp) if !scene.once_in(4) => timestamp + scene.between(-1, 1),
+        _ => scene.now.unix_ms - scene.between(-3_000, 60_000),
+    };
     match partition.offset_for_timestamp(timestamp) {
         Ok(found) => scene.observe(&Event::LookedUpTime { id, timestamp, found }),
         Err(_) if scene.faulty => {}

@@ -185,7 +185,13 @@ impl Member {
             }],
             ..JoinGroupRequest::default()
         };
-        self.ask(scene, node, pending, Asked::Join { group: self.group }, Request::JoinGroup(context, &request));
+        self.ask(
+            scene,
+            node,
+            pending,
+            Asked::Join { group: self.group },
+            Request::JoinGroup(context, &request),
+        );
     }
 
     fn sync(&mut self, scene: &mut Scene, node: &mut Node, pending: &mut BTreeMap<Token, Pending>) {

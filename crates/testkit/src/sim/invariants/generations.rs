@@ -33,23 +33,22 @@ impl Invariant for Generations {
     }
 
     fn observe(&mut self, event: &Event<'_>, _: &History) -> Result<(), String> {
-        let (group, generation_id) = match event {
-            Event::Answered { asked: Asked::Join { group }, response: Response::JoinGroup(join), .. }
-                if join.error_code == 0 =>
-            {
-                (*group, join.generation_id)
-            }
-            Event::Answered {
-                asked: Asked::Sync { group, generation_id, .. },
-                response: Response::SyncGroup(sync),
-                ..
-            } if sync.error_code == 0 => {
-                self.assigned.entry(*group).or_insert(*generation_id);
-                (*group, *generation_id)
-            }
-            Event::Ended { .. } if !self.on_disk => return Ok(self.assigned.clear()),
-            _ => return Ok(()),
-        };
+        let (group, generation_id) =
+            match event {
+                Event::Answered {
+                    asked: Asked::Join { group }, response: Response::JoinGroup(join), ..
+                } if join.error_code == 0 => (*group, join.generation_id),
+                Event::Answered {
+                    asked: Asked::Sync { group, generation_id, .. },
+                    response: Response::SyncGroup(sync),
+                    ..
+                } if sync.error_code == 0 => {
+                    self.assigned.entry(*group).or_insert(*generation_id);
+                    (*group, *generation_id)
+                }
+                Event::Ended { .. } if !self.on_disk => return Ok(self.assigned.clear()),
+                _ => return Ok(()),
+            };
         match self.assigned.get_mut(&group) {
             Some(assigned) if generation_id < *assigned => {
                 Err(format!("group {group} tells of generation {generation_id} after {assigned}"))

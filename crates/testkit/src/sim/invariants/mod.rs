@@ -77,6 +77,11 @@ impl Oracles {
         self.violation.get_or_insert(Violation { invariant: invariant.to_owned(), found });
     }
 
+    /// What is known of everything, for those who want to ask about it.
+    pub(crate) const fn history(&self) -> &History {
+        &self.history
+    }
+
     pub(crate) const fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
