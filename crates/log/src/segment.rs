@@ -88,6 +88,9 @@ impl Segment {
         self.offset_index = OffsetIndex::load(dir, self.base_offset, self.size_bytes)?;
         self.time_index = TimeIndex::load(dir, self.base_offset)?;
         self.max_timestamp = self.time_index.last();
+        // Looking at their entries has opened them; an old segment that nobody reads has no open file.
+        self.offset_index.entries.file().close();
+        self.time_index.entries.file().close();
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod crash;
 mod garbage;
 mod kafka;
 mod model;
+mod open_files;
 mod producers;
 mod read;
 mod retain;
