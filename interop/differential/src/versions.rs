@@ -54,9 +54,15 @@ impl Versions {
         high(&self.kafka).max(high(&self.millstream))
     }
 
-    /// Every API and version that both have.
+    /// Every API and version that both have. Produce before 3 is advertised for old clients that look for it, and not served
+    /// (KIP-896).
     pub(crate) fn all(&self) -> BTreeSet<(String, i16)> {
         let ranges = self.millstream.keys().filter_map(|api| Some((api, self.both(api).ok()?)));
-        ranges.flat_map(|(api, (low, high))| (low..=high).map(|version| (api.clone(), version))).collect()
+        ranges
+            .flat_map(|(api, (low, high))| {
+                (low..=high)
+                    .filter_map(|version| (api != "Produce" || version >= 3).then(|| (api.clone(), version)))
+            })
+            .collect()
     }
 }
