@@ -57,12 +57,10 @@ impl Versions {
     /// Every API and version that both have. Produce before 3 is advertised for old clients that look for it, and not served
     /// (KIP-896).
     pub(crate) fn all(&self) -> BTreeSet<(String, i16)> {
+        let first = |api: &str, low: i16| if api == "Produce" { low.max(3) } else { low };
         let ranges = self.millstream.keys().filter_map(|api| Some((api, self.both(api).ok()?)));
         ranges
-            .flat_map(|(api, (low, high))| {
-                (low..=high)
-                    .filter_map(|version| (api != "Produce" || version >= 3).then(|| (api.clone(), version)))
-            })
+            .flat_map(|(api, (low, high))| (first(api, low)..=high).map(|version| (api.clone(), version)))
             .collect()
     }
 }
