@@ -31,7 +31,8 @@ pub(crate) fn run(runner: &mut Runner, text: &str) -> Result<(), String> {
             }
         }
         for version in [low - 1, -1, runner.versions.highest(name) + 1, i16::MAX] {
-            let frame = frame(&api, version, 1, &Encoded::default());
+            let header_version = if api.request.flexible.contain(version) { 2 } else { 1 };
+            let frame = frame(&api, version, header_version, &Encoded::default());
             let spoilt = Spoilt { what: "a version that nobody serves".to_owned(), frame };
             compare(runner, &api, version, 0, &spoilt);
         }

@@ -54,9 +54,13 @@ impl Versions {
         high(&self.kafka).max(high(&self.millstream))
     }
 
-    /// Every API and version that both have.
+    /// Every API and version that both have. Produce before 3 is advertised for old clients that look for it, and not served
+    /// (KIP-896).
     pub(crate) fn all(&self) -> BTreeSet<(String, i16)> {
+        let first = |api: &str, low: i16| if api == "Produce" { low.max(3) } else { low };
         let ranges = self.millstream.keys().filter_map(|api| Some((api, self.both(api).ok()?)));
-        ranges.flat_map(|(api, (low, high))| (low..=high).map(|version| (api.clone(), version))).collect()
+        ranges
+            .flat_map(|(api, (low, high))| (first(api, low)..=high).map(|version| (api.clone(), version)))
+            .collect()
     }
 }
