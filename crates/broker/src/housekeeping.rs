@@ -18,6 +18,9 @@ type Doomed = Vec<(Instant, PathBuf, usize)>;
 /// Longer than any node runs, and short enough to add to a clock: ten years.
 const FOREVER_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
+/// How long files stay open that nobody needs.
+const CLOSE_IDLE_FILES_MS: u64 = 60_000;
+
 /// What comes at which interval.
 struct Chore {
     every: Duration,
@@ -36,6 +39,7 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     let mut chores = [
         chore(config.retention_check_interval_ms, retain as fn(&Arc<Node>, &mut Doomed)),
         chore(config.flush_offset_checkpoint_interval_ms, checkpoint),
+        chore(CLOSE_IDLE_FILES_MS, close_idle_files),
         chore(config.producer_id_expiration_check_interval_ms, expire_producers),
         chore(config.flush_scheduler_interval_ms, flush_by_time),
     ];
@@ -126,6 +130,13 @@ fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {
         if let Err(error) = node.partitions().write_checkpoints(directory.index) {
             tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
         }
+    }
+}
+
+/// What was read is open until then, three files a segment; what is needed is opened again.
+fn close_idle_files(node: &Arc<Node>, _: &mut Doomed) {
+    for partition in node.partitions().all() {
+        partition.log().close_idle_files();
     }
 }
 
