@@ -46,7 +46,10 @@ impl Invariant for Generations {
                     self.assigned.entry(*group).or_insert(*generation_id);
                     (*group, *generation_id)
                 }
-                Event::Ended { .. } if !self.on_disk => return Ok(self.assigned.clear()),
+                Event::Ended { .. } if !self.on_disk => {
+                    self.assigned.clear();
+                    return Ok(());
+                }
                 _ => return Ok(()),
             };
         match self.assigned.get_mut(&group) {
