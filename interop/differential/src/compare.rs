@@ -178,6 +178,10 @@ impl Expected {
         self.patterns.iter().zip(texts).all(|(pattern, text)| matches(pattern, text))
     }
 
+    pub(crate) fn cells(&self) -> [&String; 4] {
+        self.patterns.each_ref()
+    }
+
     pub(crate) fn patterns(&self) -> String {
         self.patterns.join(" | ")
     }
