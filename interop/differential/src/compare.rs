@@ -147,6 +147,8 @@ pub(crate) struct Expected {
     pub(crate) reason: String,
     /// Patterns for what was asked, the field, and both values.
     patterns: [String; 4],
+    /// Whether it depends on time, and does not show each time: a line that starts with `?`.
+    pub(crate) race: bool,
     /// How often it was seen, and the first.
     pub(crate) seen: usize,
     pub(crate) example: Option<(String, Difference)>,
@@ -162,10 +164,11 @@ impl Expected {
                 reason = next.to_owned();
                 continue;
             }
+            let (race, line) = line.strip_prefix("? ").map_or((false, line), |line| (true, line));
             let mut cells = line.split(" | ").map(|cell| cell.trim().to_owned());
             let mut next = || cells.next().ok_or_else(|| format!("not four parts: {line}"));
             let patterns = [next()?, next()?, next()?, next()?];
-            expected.push(Self { reason: reason.clone(), patterns, seen: 0, example: None });
+            expected.push(Self { reason: reason.clone(), patterns, race, seen: 0, example: None });
         }
         Ok(expected)
     }
@@ -173,6 +176,10 @@ impl Expected {
     fn excuses(&self, asked: &str, difference: &Difference) -> bool {
         let texts = [asked, &difference.path, &difference.kafka, &difference.millstream];
         self.patterns.iter().zip(texts).all(|(pattern, text)| matches(pattern, text))
+    }
+
+    pub(crate) fn cells(&self) -> [&String; 4] {
+        self.patterns.each_ref()
     }
 
     pub(crate) fn patterns(&self) -> String {
@@ -213,7 +220,11 @@ impl Comparison {
         }
     }
 
-    pub(crate) fn excuse(&mut self, asked: &str, difference: &Difference) -> bool {
+    pub(crate) fn excuses(&self, asked: &str, difference: &Difference) -> bool {
+        self.expected.iter().any(|expected| expected.excuses(asked, difference))
+    }
+
+    fn excuse(&mut self, asked: &str, difference: &Difference) -> bool {
         let Some(expected) = self.expected.iter_mut().find(|expected| expected.excuses(asked, difference))
         else {
             return false;

@@ -1,6 +1,6 @@
 //! Runs scripts against both brokers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -28,8 +28,6 @@ pub(crate) struct Runner {
     pub(crate) millstream: Broker,
     pub(crate) comparison: Comparison,
     pub(crate) coverage: Coverage,
-    /// What was waited for once in vain.
-    pub(crate) settled: BTreeSet<String>,
 }
 
 /// What a script asked on a connection and has not read yet.
@@ -119,7 +117,7 @@ impl Runner {
                     pending.insert(step.connection.clone(), (api, version, asked));
                     return Ok(());
                 }
-                let answers = self.ask(step, &api, version, &frames);
+                let answers = self.ask(&asked, step, &api, version, &frames);
                 // What is kept has a name in place of it where the answers are compared.
                 self.keep(step, &answers, named).map_err(failed)?;
                 self.judge(&asked, &api, version, &answers);
@@ -159,19 +157,22 @@ impl Runner {
         brokers.map(|broker| lines(api, version, &broker.receive(connection, CORRELATION_ID)))
     }
 
-    fn ask(&mut self, step: &Step, api: &Api, version: i16, frames: &[Vec<u8>; 2]) -> [Vec<Line>; 2] {
+    fn ask(
+        &mut self,
+        asked: &str,
+        step: &Step,
+        api: &Api,
+        version: i16,
+        frames: &[Vec<u8>; 2],
+    ) -> [Vec<Line>; 2] {
         let start = Instant::now();
         loop {
             self.send(&step.connection, frames);
             let answers = self.receive(&step.connection, api, version);
-            if self.differences(&answers).is_empty()
-                || !changes_nothing(api)
-                || self.settled.contains(&step.request)
-            {
+            let differs =
+                self.differences(&answers).iter().any(|found| !self.comparison.excuses(asked, found));
+            if !differs || !changes_nothing(api) || start.elapsed() > PATIENCE {
                 return answers;
-            }
-            if start.elapsed() > PATIENCE {
-                self.settled.insert(step.request.clone());
             }
             sleep(Duration::from_millis(50));
         }
