@@ -19,9 +19,10 @@ const FAILED_ONCE: &[(u64, &str)] = &[
 
 fn check(seed: u64) {
     let trace = Trace::default();
-    if let Err(violation) = run_caught(seed, &trace) {
-        panic!("seed {seed} violates {}: {}\n{}", violation.invariant, violation.found, trace.tail(60));
-    }
+    let found = run_caught(seed, &trace).map_err(|violation| {
+        format!("seed {seed} violates {}: {}\n{}", violation.invariant, violation.found, trace.tail(60))
+    });
+    assert_eq!(found, Ok(()));
 }
 
 #[test]

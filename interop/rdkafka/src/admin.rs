@@ -1,3 +1,5 @@
+//! Topics and configs: created, described, altered, deleted, and refused.
+
 use interop::{Check, Suite, refused, until};
 use rdkafka::admin::{
     AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,

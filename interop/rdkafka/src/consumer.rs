@@ -1,3 +1,5 @@
+//! Reading by assignment: offsets, timestamps, seek, pause.
+
 use std::time::Duration;
 
 use interop::{Check, Suite, refused};

@@ -1,3 +1,5 @@
+//! Groups: commits, members that share, die, join and leave.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

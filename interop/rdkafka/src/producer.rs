@@ -1,3 +1,5 @@
+//! Writing: acks, codecs, keys, headers, sizes, broken connections.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

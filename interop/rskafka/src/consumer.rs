@@ -1,3 +1,5 @@
+//! Reading a partition: offsets, timestamps, the stream.
+
 use std::time::Duration;
 
 use chrono::DateTime;

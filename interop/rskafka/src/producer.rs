@@ -1,3 +1,5 @@
+//! Writing to a partition: codecs, keys, headers, sizes, batches.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Topics: created, listed, emptied, deleted, and refused.
+
 use chrono::DateTime;
 use interop::{Check, Suite, refused, until};
 use rskafka::client::error::ProtocolError;

@@ -68,7 +68,7 @@ impl World {
             producers,
             fetchers,
             members,
-            admin: Admin::default(),
+            admin: Admin,
         }
     }
 

@@ -1,3 +1,5 @@
+//! A proxy between client and broker that cuts connections where a check wants it.
+
 use std::collections::HashSet;
 use std::io::{Error, Result};
 use std::sync::{Arc, Mutex};

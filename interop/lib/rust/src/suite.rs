@@ -1,3 +1,5 @@
+//! Checks by name: run with a deadline each, counted, a line for each.
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::Future;

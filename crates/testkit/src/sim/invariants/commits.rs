@@ -85,7 +85,7 @@ impl Invariant for CommittedOffsets {
                 }
             }
             Event::Ended { .. } if !self.on_disk => {
-                self.commits.values_mut().for_each(|commits| commits.told = 0)
+                self.commits.values_mut().for_each(|commits| commits.told = 0);
             }
             _ => {}
         }
