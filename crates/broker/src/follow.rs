@@ -265,10 +265,9 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     let mut renamed = vec![];
     // All are renamed first, so that a crash in between leaves little that looks like a partition.
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
-        partition.retire();
         homes.insert(partition.directory());
         let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
-        match log_dir::delete_partition(&*home.disk, &home.path, partition.id(), node.random_uuid()) {
+        match partition.delete(node.random_uuid()) {
             Ok(path) => renamed.push((partition, home, path)),
             Err(error) => failed(&partition, error),
         }

@@ -4,6 +4,7 @@
 //! waits for the disk. With one replica the high watermark is the log's end: a record is visible once it is appended.
 //! What is *committed* for acks=all and for coordinators is what is on disk, unless `millstream.acks.all.fsync` is off.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
@@ -225,12 +226,14 @@ impl Partition {
         self.log.lock().close()
     }
 
-    /// The partition is gone from this node: everybody looks again and finds that.
-    pub(crate) fn retire(&self) {
+    /// The partition is gone from this node: everybody looks again and finds that. Answers where its files wait to be
+    /// removed.
+    pub(crate) fn delete(&self, unique: Uuid) -> Result<PathBuf, LogError> {
         self.retired.store(true, Ordering::Release);
         self.failed.store(true, Ordering::Release);
         self.data.wake();
         self.durability.wake();
+        self.log.lock().delete(unique)
     }
 
     /// Appends a producer's batch.

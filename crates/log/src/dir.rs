@@ -5,17 +5,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use protocol::Offset;
 
-use crate::disk::{Disk, DiskFile};
-use crate::error::{At as _, Result};
+use crate::disk::{Disk, DiskFile, replace_file};
+use crate::error::{At as _, Error, Result};
 
 /// A partition's directory on its disk.
+///
+/// *Invariant*: once the log is deleted nothing happens at this path any more: another log may have it.
 #[derive(Debug)]
 pub(crate) struct Dir {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
+    deleted: RwLock<bool>,
 }
 
 /// What a file of a segment is, by its suffix.
@@ -47,6 +50,38 @@ impl Kind {
 pub(crate) const DELETED: &str = ".deleted";
 
 impl Dir {
+    pub(crate) const fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
+        Self { disk, path, deleted: RwLock::new(false) }
+    }
+
+    /// The directory stays what it is until the guard is dropped. [`Error::Fenced`] if the log is deleted.
+    fn here(&self) -> Result<RwLockReadGuard<'_, bool>> {
+        let deleted = self.deleted.read();
+        if *deleted { Err(Error::Fenced { path: self.path.clone() }) } else { Ok(deleted) }
+    }
+
+    /// Gives the directory the name of one that waits to be removed, durably. What is under way in it comes first.
+    pub(crate) fn delete(&self, to: &Path) -> Result<()> {
+        let mut deleted = self.deleted.write();
+        // Also where renaming fails: nobody may use the log after this.
+        *deleted = true;
+        self.disk.rename(&self.path, to).at("rename", &self.path)?;
+        let parent = self.path.parent().unwrap_or(&self.path);
+        self.disk.sync_dir(parent).at("sync", parent)
+    }
+
+    /// Opens a file in it.
+    pub(crate) fn open(&self, path: &Path, create: bool) -> Result<Arc<dyn DiskFile>> {
+        let _here = self.here()?;
+        self.disk.open(path, create).at(if create { "create" } else { "open" }, path)
+    }
+
+    /// Replaces a file in it, durably.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let _here = self.here()?;
+        replace_file(self.disk.as_ref(), &self.path.join(name), bytes)
+    }
+
     pub(crate) fn file(&self, base_offset: Offset, kind: Kind) -> PathBuf {
         self.path.join(format!("{:020}{}", base_offset.get(), kind.suffix()))
     }
@@ -55,6 +90,7 @@ impl Dir {
     pub(crate) fn mark_deleted(&self, base_offset: Offset, kind: Kind) -> Result<Option<PathBuf>> {
         let from = self.file(base_offset, kind);
         let to = self.path.join(format!("{:020}{}{DELETED}", base_offset.get(), kind.suffix()));
+        let _here = self.here()?;
         match self.disk.rename(&from, &to) {
             Ok(()) => Ok(Some(to)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -64,11 +100,20 @@ impl Dir {
 
     /// Makes the names in the directory durable.
     pub(crate) fn sync(&self) -> Result<()> {
+        let _here = self.here()?;
         self.disk.sync_dir(&self.path).at("sync", &self.path)
+    }
+
+    /// Makes the directory's own name durable.
+    pub(crate) fn sync_name(&self) -> Result<()> {
+        let _here = self.here()?;
+        let Some(parent) = self.path.parent() else { return Ok(()) };
+        self.disk.sync_dir(parent).at("sync", parent)
     }
 
     /// Removes a file; one that is gone already is fine.
     pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        let _here = self.here()?;
         match self.disk.remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at("remove", path),
             _ => Ok(()),
@@ -108,7 +153,7 @@ impl LazyFile {
             return Ok(file.clone());
         }
         let path = self.path(dir, base_offset);
-        let file = dir.disk.open(&path, create).at("open", &path)?;
+        let file = dir.open(&path, create)?;
         *open = Some(file.clone());
         Ok(file)
     }

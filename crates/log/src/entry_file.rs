@@ -164,7 +164,7 @@ mod tests {
     fn dir() -> Dir {
         let disk = SimDisk::new(1);
         disk.create_dir_all("/p".as_ref()).unwrap();
-        Dir { disk: disk.shared(), path: "/p".into() }
+        Dir::new(disk.shared(), "/p".into())
     }
 
     #[test]

@@ -97,23 +97,8 @@ pub fn parse_partition_dir(name: &str) -> Option<TopicPartition> {
     Some(TopicPartition::new(topic, partition.parse().ok()?))
 }
 
-/// Renames a partition's directory so that it no longer counts, durably, and answers the new path. `unique` keeps
-/// two deletions of the same name apart. The log must not be used afterwards; ranges that were read stay readable.
-pub fn delete_partition(
-    disk: &dyn Disk,
-    log_dir: &Path,
-    topic_partition: &TopicPartition,
-    unique: Uuid,
-) -> Result<PathBuf> {
-    let from = log_dir.join(topic_partition.to_string());
-    let to = log_dir.join(deleted_name(topic_partition, unique));
-    disk.rename(&from, &to).at("rename", &from)?;
-    disk.sync_dir(log_dir).at("sync", log_dir)?;
-    Ok(to)
-}
-
 /// `TOPIC-PARTITION.32HEX-delete`, the topic cut if the name would be too long.
-fn deleted_name(topic_partition: &TopicPartition, unique: Uuid) -> String {
+pub(crate) fn deleted_name(topic_partition: &TopicPartition, unique: Uuid) -> String {
     let suffix =
         format!("-{}.{:032x}{DELETE_SUFFIX}", topic_partition.partition, u128::from_be_bytes(unique.0));
     let topic = &topic_partition.topic;

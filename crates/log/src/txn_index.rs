@@ -168,7 +168,7 @@ mod tests {
     fn keeps_across_reopening_and_truncates() {
         let disk = SimDisk::new(1);
         disk.create_dir_all("/p".as_ref()).unwrap();
-        let dir = Dir { disk: disk.shared(), path: "/p".into() };
+        let dir = Dir::new(disk.shared(), "/p".into());
         let mut index = TxnIndex::new(Offset(0));
         assert!(!index.exists());
         index.append(&dir, &txn(0, 5)).unwrap();

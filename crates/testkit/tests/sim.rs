@@ -14,6 +14,8 @@ const FAILED_ONCE: &[(u64, &str)] = &[
     (1947, "producers of a segment that was durable before it was complete were forgotten"),
     (142, "a snapshot that a crash had torn was kept by a clean shutdown"),
     (408, "what a full disk had torn came back after the segment was complete"),
+    (387, "leader epochs were forgotten with a log start that a crash took back"),
+    (1071, "a flush of a deleted topic wrote its leader epochs into the next topic of the name"),
     (237, "the name of a partition was not synced after the process that made it was killed"),
 ];
 

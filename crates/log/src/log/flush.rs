@@ -16,7 +16,7 @@ use protocol::Offset;
 use super::Log;
 use crate::checkpoint::LEADER_EPOCHS;
 use crate::dir::{Dir, Kind};
-use crate::disk::{DiskFile, replace_file};
+use crate::disk::DiskFile;
 use crate::error::{At as _, Result};
 
 /// What is durable, and what has changed since.
@@ -84,14 +84,13 @@ impl FlushTarget {
         for (path, file) in &self.files {
             file.sync_data().at("sync", path)?;
         }
-        let disk = self.dir.disk.as_ref();
         if let Some((_, bytes)) = &self.epochs {
-            replace_file(disk, &self.dir.path.join(LEADER_EPOCHS), bytes)?;
+            self.dir.replace(LEADER_EPOCHS, bytes)?;
         } else if self.names.is_some() {
             self.dir.sync()?;
         }
-        if let (true, Some(parent)) = (self.dir_is_new, self.dir.path.parent()) {
-            disk.sync_dir(parent).at("sync", parent)?;
+        if self.dir_is_new {
+            self.dir.sync_name()?;
         }
         Ok(())
     }
@@ -189,7 +188,7 @@ impl Log {
             return Ok(None);
         }
         let path = self.dir.file(offset, Kind::Snapshot);
-        let file = self.dir.disk.open(&path, false).at("open", &path)?;
+        let file = self.dir.open(&path, false)?;
         Ok(Some((path, file)))
     }
 }

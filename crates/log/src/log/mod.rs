@@ -14,11 +14,11 @@ mod retain;
 mod truncate;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::{LeaderEpoch, Offset, TopicPartition};
+use protocol::{LeaderEpoch, Offset, TopicPartition, Uuid};
 use stdx::Now;
 
 use crate::config::LogConfig;
@@ -26,6 +26,7 @@ use crate::dir::{Dir, Kind};
 use crate::disk::read_file;
 use crate::error::{At as _, Error, Result};
 use crate::leader_epochs::LeaderEpochs;
+use crate::log_dir::deleted_name;
 use crate::producer::{self, ProducerState};
 use crate::segment::Segment;
 
@@ -154,6 +155,18 @@ impl Log {
         }
     }
 
+    /// Renames the directory so that it no longer counts, durably, and answers the new path, for
+    /// [`log_dir::remove_partition`](crate::log_dir::remove_partition). `unique` keeps two deletions of the same name apart.
+    ///
+    /// The log takes nothing more after this, whatever comes of it, and touches nothing at its path, where another log
+    /// may be: not even a [`FlushTarget`] that was taken before. Ranges that were read stay readable.
+    pub fn delete(&mut self, unique: Uuid) -> Result<PathBuf> {
+        self.fence();
+        let to = self.dir.path.with_file_name(deleted_name(&self.topic_partition, unique));
+        self.dir.delete(&to)?;
+        Ok(to)
+    }
+
     fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
         self.older.iter().chain([&self.active])
     }
@@ -223,7 +236,7 @@ impl Log {
             return Ok(());
         }
         let path = self.dir.file(offset, Kind::Snapshot);
-        let file = self.dir.disk.open(&path, true).at("create", &path)?;
+        let file = self.dir.open(&path, true)?;
         file.set_len(0).at("truncate", &path)?;
         file.write_at(&producer::encode(&self.producers), 0).at("write", &path)?;
         self.snapshots.insert(offset);

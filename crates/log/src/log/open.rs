@@ -88,7 +88,7 @@ impl Log {
         // One that a process made which then was killed may have a name that is not on the disk yet.
         let dir_is_new = !recovery.clean_shutdown || disk.stat(path).at("look at", path)?.is_none();
         disk.create_dir_all(path).at("create", path)?;
-        let dir = Arc::new(Dir { disk, path: path.to_owned() });
+        let dir = Arc::new(Dir::new(disk, path.to_owned()));
         let listing = list(&dir)?;
         let mut report = RecoveryReport { files_removed: listing.removed, ..RecoveryReport::default() };
         let jitter = |base_offset| roll_jitter_ms(&topic_partition, base_offset, &config);

@@ -5,7 +5,7 @@ use std::path::Path;
 use log::disk::Disk as _;
 use log::disk::sim::SimDisk;
 use log::{Error, Log, LogConfig, Origin, Recovery, log_dir};
-use protocol::Offset;
+use protocol::{LeaderEpoch, Offset};
 
 use crate::support::*;
 
@@ -268,17 +268,42 @@ fn a_log_directory_has_one_owner_and_knows_how_it_was_left() {
 
 #[test]
 fn partitions_are_listed_and_deleted() {
-    let (disk, log) = new_log(small());
+    let (disk, mut log) = new_log(small());
     let data = Path::new("/data");
     let topic_partition = log.topic_partition().clone();
     let contents = log_dir::list(&disk, data).unwrap();
-    assert_eq!(contents.partitions, [(topic_partition.clone(), Path::new(DIR).to_owned())]);
-    drop(log);
-    let path =
-        log_dir::delete_partition(&disk, data, &topic_partition, protocol::Uuid::METADATA_TOPIC).unwrap();
+    assert_eq!(contents.partitions, [(topic_partition, Path::new(DIR).to_owned())]);
+    let path = log.delete(protocol::Uuid::METADATA_TOPIC).unwrap();
     assert_eq!(path, Path::new("/data/t-0.00000000000000000000000000000001-delete"));
     let contents = log_dir::list(&disk, data).unwrap();
     assert_eq!((contents.partitions.len(), contents.deleted), (0, vec![path.clone()]));
     log_dir::remove_partition(&disk, &path).unwrap();
     assert!(disk.dump().keys().all(|path| !path.starts_with(DIR)));
+}
+
+/// A topic is deleted and made again while a flush of the old one waits for the disk.
+#[test]
+fn a_deleted_log_does_not_touch_the_next_one_of_its_name() {
+    let (disk, mut old) = new_log(small());
+    old.start_leader_epoch(LeaderEpoch(2));
+    for _ in 0..5 {
+        append(&mut old, plain(3));
+    }
+    let late = old.flush_target().unwrap().unwrap();
+    old.flush().unwrap();
+    old.close_idle_files();
+    old.delete(protocol::Uuid::METADATA_TOPIC).unwrap();
+
+    let mut new = open(&disk, small(), Recovery::default());
+    append(&mut new, plain(1));
+    new.flush().unwrap();
+    let files = || disk.dump().into_iter().filter(|(path, _)| path.starts_with(DIR)).collect::<Vec<_>>();
+    let before = files();
+
+    assert!(matches!(late.sync(), Err(Error::Fenced { .. })));
+    old.mark_flushed(&late);
+    assert!(old.append_as_leader(&mut plain(1), LeaderEpoch(2), NOW, Origin::Client).is_err());
+    assert!(old.read(Offset(0), 1000, true, Offset(15)).is_err());
+    assert!(old.close().is_err());
+    assert_eq!(files(), before);
 }

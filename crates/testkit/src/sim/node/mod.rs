@@ -321,9 +321,8 @@ impl Node {
             let Some(mut partition) = self.partitions.remove(&name) else { continue };
             partition.retire(scene);
             homes.push(partition.directory);
-            let home = &self.directories[partition.directory];
             let unique = Uuid::from_random(scene.random.next_u128());
-            match log_dir::delete_partition(&*home.disk, &home.path, &name, unique) {
+            match partition.log.delete(unique) {
                 Ok(path) => renamed.push((partition.directory, path)),
                 Err(error) => scene.trace(format_args!("{name} is not deleted: {error}")),
             }
