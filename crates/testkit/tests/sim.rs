@@ -15,6 +15,7 @@ const FAILED_ONCE: &[(u64, &str)] = &[
     (142, "a snapshot that a crash had torn was kept by a clean shutdown"),
     (408, "what a full disk had torn came back after the segment was complete"),
     (387, "leader epochs were forgotten with a log start that a crash took back"),
+    (2479, "a producer was forgotten with records that retention took before they were flushed"),
     (1071, "a flush of a deleted topic wrote its leader epochs into the next topic of the name"),
     (237, "the name of a partition was not synced after the process that made it was killed"),
 ];

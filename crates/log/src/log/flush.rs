@@ -183,7 +183,7 @@ impl Log {
     }
 
     /// The snapshot of the producers at an offset, if there is one.
-    fn snapshot_file(&self, offset: Offset) -> Result<Option<(PathBuf, Arc<dyn DiskFile>)>> {
+    pub(super) fn snapshot_file(&self, offset: Offset) -> Result<Option<(PathBuf, Arc<dyn DiskFile>)>> {
         if !self.snapshots.contains(&offset) {
             return Ok(None);
         }

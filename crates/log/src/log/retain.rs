@@ -6,7 +6,7 @@ use protocol::Offset;
 use stdx::Now;
 
 use super::Log;
-use crate::error::Result;
+use crate::error::{At as _, Result};
 use crate::segment::Segment;
 
 /// What retention did.
@@ -81,8 +81,12 @@ impl Log {
         if count > self.older.len() {
             self.roll(self.log_end_offset, now)?;
         }
-        let gone: Vec<Segment> = self.older.drain(..count.min(self.older.len())).collect();
-        let Some(start) = self.segments().next().map(|first| first.base_offset) else { return Ok(0) };
+        let count = count.min(self.older.len());
+        let Some(start) = self.segments().nth(count).map(|first| first.base_offset) else { return Ok(0) };
+        if count > 0 {
+            self.sync_producers_at(start)?;
+        }
+        let gone: Vec<Segment> = self.older.drain(..count).collect();
         if count > 0 && start > self.log_start_offset {
             self.log_start_offset = start;
             self.epochs.truncate_from_start(start);
@@ -92,5 +96,17 @@ impl Log {
             retained.files.extend(self.mark_deleted(segment)?);
         }
         Ok(gone.len())
+    }
+
+    /// What goes before it was flushed cannot be replayed after a crash: the producers' state at its end goes to the disk
+    /// first.
+    fn sync_producers_at(&self, start: Offset) -> Result<()> {
+        if start <= self.durable_offset() {
+            return Ok(());
+        }
+        if let Some((path, file)) = self.snapshot_file(start)? {
+            file.sync_data().at("sync", &path)?;
+        }
+        self.dir.sync()
     }
 }

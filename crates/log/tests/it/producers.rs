@@ -72,6 +72,31 @@ fn producers_outlive_their_records() {
     }
 }
 
+/// What retention takes before it was ever flushed is not missed by a producer that sends it again.
+#[test]
+fn producers_outlive_records_that_no_flush_has_seen() {
+    for seed in 0..200 {
+        let disk = disk(seed);
+        let config = LogConfig { retention_bytes: 0, ..small() };
+        let mut log = open(&disk, config.clone(), Recovery::default());
+        check(&mut log, 0, 0, 1, Ok(0));
+        log.flush().unwrap();
+        (1..4).for_each(|at| check(&mut log, 0, at, 1, Ok(i64::from(at))));
+        log.set_high_watermark(Offset(4));
+        log.retain(NOW).unwrap();
+        assert_eq!(log.log_start_offset(), Offset(4));
+        check(&mut log, 0, 4, 1, Ok(4));
+        disk.crash();
+        let known = Recovery { recovery_point: Offset(1), ..Recovery::default() };
+        let mut log = open(&disk, config, known);
+        for sequence in 1..6 {
+            let mut again = of_producer(1, 0, sequence, 1, false);
+            let appended = log.append_as_leader(&mut again, EPOCH, NOW, Origin::Client);
+            assert!(appended.is_ok(), "seed {seed}: {appended:?}");
+        }
+    }
+}
+
 #[test]
 fn a_snapshot_that_a_crash_has_torn_is_not_kept() {
     use log::disk::Disk as _;
