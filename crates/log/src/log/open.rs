@@ -133,10 +133,12 @@ impl Log {
     ) -> Result<()> {
         // Bytes from here on may be torn.
         let trusted = if recovery.clean_shutdown { Offset(i64::MAX) } else { recovery.recovery_point };
+        // A segment that ends at the recovery point itself may have been completed after its last flush: its indexes are
+        // durable with the flush that follows.
         let intact = if recovery.clean_shutdown {
             self.segment_count()
         } else {
-            self.segments_up_to(trusted).saturating_sub(1)
+            self.segments().skip(1).take_while(|next| next.base_offset < trusted).count()
         };
         self.load_intact_segments(listing, intact, report)?;
         if recovery.clean_shutdown {
