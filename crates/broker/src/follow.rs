@@ -2,7 +2,6 @@
 //!
 //! Nothing is decided here; the controller has. A delta is what changed since the image that was carried out last.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -107,6 +106,10 @@ enum OpenError {
     OfAnotherTopic,
     #[error("there is no log directory")]
     NoDirectory,
+    #[error(
+        "the checkpoints of its log directory cannot be written, and may speak of an earlier partition of this name"
+    )]
+    OutdatedCheckpoints,
 }
 
 type ToOpen<'a> = (&'a Arc<Topic>, i32, &'a Arc<PartitionState>);
@@ -121,7 +124,7 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
                     let id = partition.id().clone();
                     node.partitions().add(partition);
                     if let Some(home) = node.partitions().directories().get(*home) {
-                        home.forget(&id);
+                        home.opened(&id);
                     }
                 }
                 Err(error) => {
@@ -152,6 +155,9 @@ fn open(
         return Err(OpenError::NoDirectory);
     };
     let path = home.path.join(id.to_string());
+    if home.is_outdated() && home.disk.stat(&path).ok().flatten().is_none() {
+        return Err(OpenError::OutdatedCheckpoints);
+    }
     if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_some_and(|found| found != topic.id) {
         return Err(OpenError::OfAnotherTopic);
     }
@@ -180,7 +186,6 @@ fn open(
 fn place<'a>(node: &Node, to_open: &[ToOpen<'a>]) -> Vec<(ToOpen<'a>, usize)> {
     let mut counts = node.partitions().counts();
     let directories = node.partitions().directories();
-    let mut outdated = BTreeSet::new();
     let mut placed = vec![];
     for (topic, index, state) in to_open {
         let id = TopicPartition::new(Arc::clone(&topic.name), *index);
@@ -192,10 +197,10 @@ fn place<'a>(node: &Node, to_open: &[ToOpen<'a>]) -> Vec<(ToOpen<'a>, usize)> {
         }
         // What checkpoints say about this name elsewhere, or anywhere if it is new, was about another partition.
         let others = directories.iter().filter(|directory| found != Some(directory.index));
-        outdated.extend(others.filter(|directory| directory.forget(&id)).map(|directory| directory.index));
+        others.for_each(|directory| directory.forget(&id));
         placed.push(((*topic, *index, *state), home));
     }
-    write_checkpoints(node, outdated);
+    write_outdated_checkpoints(node);
     placed
 }
 
@@ -217,10 +222,10 @@ fn has(directory: &Directory, id: &TopicPartition, topic_id: Uuid) -> bool {
     }
 }
 
-fn write_checkpoints(node: &Node, directories: BTreeSet<usize>) {
-    for index in directories {
-        if let Err(error) = node.partitions().write_checkpoints(index) {
-            tracing::error!(directory = index, %error, "cannot write checkpoints");
+fn write_outdated_checkpoints(node: &Node) {
+    for directory in node.partitions().directories().iter().filter(|directory| directory.is_outdated()) {
+        if let Err(error) = node.partitions().write_checkpoints(directory.index) {
+            tracing::error!(directory = directory.index, %error, "cannot write checkpoints");
         }
     }
 }
@@ -261,12 +266,11 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     let failed = |partition: &Partition, error: log::Error| {
         tracing::error!(partition = %partition.id(), %error, "cannot remove the files of a deleted topic");
     };
-    let mut homes = BTreeSet::new();
     let mut renamed = vec![];
     // All are renamed first, so that a crash in between leaves little that looks like a partition.
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
-        homes.insert(partition.directory());
         let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
+        home.outdate();
         match partition.delete(node.random_uuid()) {
             Ok(path) => renamed.push((partition, home, path)),
             Err(error) => failed(&partition, error),
@@ -278,7 +282,7 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
         }
     }
     // Before a topic of the same name can come.
-    write_checkpoints(node, homes);
+    write_outdated_checkpoints(node);
     node.metrics().forget_topic(&topic.name);
     forget_offsets(node, topic);
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::Recovery;
 use log::checkpoint::OffsetCheckpoint;
@@ -23,6 +24,8 @@ pub(crate) struct Directory {
     was_clean: bool,
     /// What its checkpoints say about partitions that are not open. Held while they are written.
     closed: Mutex<Checkpoints>,
+    /// Whether its checkpoint files speak of partitions that are no more.
+    outdated: AtomicBool,
     pub(crate) _lock: Box<dyn LockGuard>,
 }
 
@@ -44,7 +47,8 @@ impl Directory {
         let recovery_points = OffsetCheckpoint::RecoveryPoint.read(&*disk, &path)?;
         let log_starts = OffsetCheckpoint::LogStartOffset.read(&*disk, &path)?;
         let closed = Mutex::new(Checkpoints { recovery_points, log_starts });
-        Ok(Self { index, path, id, disk, was_clean, closed, _lock: lock })
+        let outdated = AtomicBool::new(false);
+        Ok(Self { index, path, id, disk, was_clean, closed, outdated, _lock: lock })
     }
 
     /// What a partition's log is recovered with.
@@ -57,12 +61,28 @@ impl Directory {
         }
     }
 
-    /// From now on the open partition says what is in the checkpoints; or nobody does, as it is no more. Whether they
-    /// said something.
-    pub(crate) fn forget(&self, id: &TopicPartition) -> bool {
+    /// From now on the open partition says what is in the checkpoints. Whether they said something before.
+    pub(crate) fn opened(&self, id: &TopicPartition) -> bool {
         let mut closed = self.closed.lock();
         let recovery_point = closed.recovery_points.remove(id);
         closed.log_starts.remove(id).is_some() || recovery_point.is_some()
+    }
+
+    /// What the checkpoints say about a partition is about one that is no more.
+    pub(crate) fn forget(&self, id: &TopicPartition) {
+        if self.opened(id) {
+            self.outdate();
+        }
+    }
+
+    /// An open partition is no more.
+    pub(crate) fn outdate(&self) {
+        self.outdated.store(true, Ordering::Release);
+    }
+
+    /// Whether the checkpoint files speak of partitions that are no more: none is made here until they are written.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Acquire)
     }
 
     /// The size and room of its volume, if the system tells.
@@ -165,8 +185,13 @@ impl Partitions {
     /// Writes all checkpoints of one directory: what they say about partitions that are no more must not meet others
     /// of the same name.
     pub(crate) fn write_checkpoints(&self, index: usize) -> Result<(), log::Error> {
-        self.write_recovery_points(index)?;
-        self.write_log_starts(index)
+        let Some(directory) = self.directories.get(index) else { return Ok(()) };
+        let outdated = directory.outdated.swap(false, Ordering::AcqRel);
+        let written = self.write_recovery_points(index).and_then(|()| self.write_log_starts(index));
+        if outdated && written.is_err() {
+            directory.outdate();
+        }
+        written
     }
 }
 

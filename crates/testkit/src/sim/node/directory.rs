@@ -21,6 +21,8 @@ pub(super) struct Directory {
     /// What the checkpoints say of partitions that are not open.
     recovery_points: Offsets,
     log_starts: Offsets,
+    /// Whether its checkpoint files speak of partitions that are no more.
+    pub(super) outdated: bool,
     _lock: Box<dyn LockGuard>,
 }
 
@@ -36,6 +38,7 @@ impl Directory {
             was_clean,
             recovery_points: OffsetCheckpoint::RecoveryPoint.read(&*disk, path)?,
             log_starts: OffsetCheckpoint::LogStartOffset.read(&*disk, path)?,
+            outdated: false,
             disk,
             _lock: lock,
         })
@@ -53,8 +56,13 @@ impl Directory {
         }
     }
 
-    /// Whether the checkpoints said something.
-    pub(super) fn forget(&mut self, id: &TopicPartition) -> bool {
+    /// What the checkpoints say about a partition is about one that is no more.
+    pub(super) fn forget(&mut self, id: &TopicPartition) {
+        self.outdated |= self.opened(id);
+    }
+
+    /// From now on the open partition says what is in the checkpoints. Whether they said something before.
+    pub(super) fn opened(&mut self, id: &TopicPartition) -> bool {
         let recovery_point = self.recovery_points.remove(id);
         self.log_starts.remove(id).is_some() || recovery_point.is_some()
     }

@@ -189,7 +189,7 @@ impl Node {
             match self.open(scene, cluster, image, &id, leader_epoch, home) {
                 Ok(partition) => {
                     self.partitions.insert(name.clone(), partition);
-                    self.directories[home].forget(&name);
+                    self.directories[home].opened(&name);
                 }
                 Err(error) => {
                     let error = error.to_string();
@@ -213,6 +213,10 @@ impl Node {
     ) -> Result<Partition, log::Error> {
         let directory = &self.directories[home];
         let (disk, path) = (directory.disk.clone(), directory.partition_path(&id.partition));
+        if directory.outdated && disk.stat(&path).ok().flatten().is_none() {
+            let source = std::io::Error::other("the checkpoints are of earlier partitions");
+            return Err(log::Error::Io { operation: "make", path, source });
+        }
         let recovery = directory.recovery(&id.partition);
         let config = cluster.topic_config(image, &id.partition.topic);
         let name = id.partition.clone();
@@ -264,14 +268,12 @@ impl Node {
             });
             homes.push(home);
             for index in 0..self.directories.len() {
-                if found != Some(index)
-                    && self.directories[index].forget(&id.partition)
-                    && let Err(error) = self.write_checkpoints(index)
-                {
-                    scene.trace(format_args!("checkpoints of directory {index}: {error}"));
+                if found != Some(index) {
+                    self.directories[index].forget(&id.partition);
                 }
             }
         }
+        self.write_outdated_checkpoints(scene);
         homes
     }
 
@@ -315,12 +317,11 @@ impl Node {
     fn remove(&mut self, scene: &mut Scene, topic: &Topic) {
         let gone: Vec<TopicPartition> =
             self.partitions.keys().filter(|id| id.topic == topic.name).cloned().collect();
-        let mut homes = Vec::new();
         let mut renamed = Vec::new();
         for name in gone {
             let Some(mut partition) = self.partitions.remove(&name) else { continue };
             partition.retire(scene);
-            homes.push(partition.directory);
+            self.directories[partition.directory].outdated = true;
             let unique = Uuid::from_random(scene.random.next_u128());
             match partition.log.delete(unique) {
                 Ok(path) => renamed.push((partition.directory, path)),
@@ -333,12 +334,7 @@ impl Node {
                 scene.trace(format_args!("{} is not removed: {error}", path.display()));
             }
         }
-        homes.dedup();
-        for home in homes {
-            if let Err(error) = self.write_checkpoints(home) {
-                scene.trace(format_args!("checkpoints of directory {home}: {error}"));
-            }
-        }
+        self.write_outdated_checkpoints(scene);
         let deleted = [DeletedTopic { name: &topic.name, id: topic.id }];
         for index in 0..scene.plan.offsets_partitions {
             let token = scene.token();
@@ -346,10 +342,22 @@ impl Node {
         }
     }
 
-    fn write_checkpoints(&self, index: usize) -> Result<(), log::Error> {
+    fn write_outdated_checkpoints(&mut self, scene: &mut Scene) {
+        for index in 0..self.directories.len() {
+            if self.directories[index].outdated
+                && let Err(error) = self.write_checkpoints(index)
+            {
+                scene.trace(format_args!("checkpoints of directory {index}: {error}"));
+            }
+        }
+    }
+
+    fn write_checkpoints(&mut self, index: usize) -> Result<(), log::Error> {
         let ours = || self.partitions.values().filter(|partition| partition.directory == index);
         self.directories[index].write_recovery_points(ours())?;
-        self.directories[index].write_log_starts(ours())
+        self.directories[index].write_log_starts(ours())?;
+        self.directories[index].outdated = false;
+        Ok(())
     }
 }
 
