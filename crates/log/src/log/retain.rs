@@ -101,7 +101,8 @@ impl Log {
     /// What goes before it was flushed cannot be replayed after a crash: the producers' state at its end goes to the disk
     /// first.
     fn sync_producers_at(&self, start: Offset) -> Result<()> {
-        if start <= self.durable_offset() {
+        // What ends where the last flush did may have been completed after it.
+        if start < self.durable_offset() {
             return Ok(());
         }
         if let Some((path, file)) = self.snapshot_file(start)? {
