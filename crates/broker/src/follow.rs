@@ -129,6 +129,9 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
                 }
                 Err(error) => {
                     tracing::error!(topic = %topic.name, partition = index, %error, "cannot open the partition's log: the partition is offline");
+                    if let Some(home) = node.partitions().directories().get(*home) {
+                        home.not_opened();
+                    }
                 }
             }
         }

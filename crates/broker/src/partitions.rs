@@ -24,6 +24,8 @@ pub(crate) struct Directory {
     was_clean: bool,
     /// What its checkpoints say about partitions that are not open. Held while they are written.
     closed: Mutex<Checkpoints>,
+    /// Whether a partition in it could not be opened: what is in it was not recovered.
+    incomplete: AtomicBool,
     /// Whether its checkpoint files speak of partitions that are no more.
     outdated: AtomicBool,
     pub(crate) _lock: Box<dyn LockGuard>,
@@ -47,8 +49,8 @@ impl Directory {
         let recovery_points = OffsetCheckpoint::RecoveryPoint.read(&*disk, &path)?;
         let log_starts = OffsetCheckpoint::LogStartOffset.read(&*disk, &path)?;
         let closed = Mutex::new(Checkpoints { recovery_points, log_starts });
-        let outdated = AtomicBool::new(false);
-        Ok(Self { index, path, id, disk, was_clean, closed, outdated, _lock: lock })
+        let (incomplete, outdated) = Default::default();
+        Ok(Self { index, path, id, disk, was_clean, closed, incomplete, outdated, _lock: lock })
     }
 
     /// What a partition's log is recovered with.
@@ -66,6 +68,16 @@ impl Directory {
         let mut closed = self.closed.lock();
         let recovery_point = closed.recovery_points.remove(id);
         closed.log_starts.remove(id).is_some() || recovery_point.is_some()
+    }
+
+    /// A partition in it could not be opened.
+    pub(crate) fn not_opened(&self) {
+        self.incomplete.store(true, Ordering::Release);
+    }
+
+    /// Whether a partition in it could not be opened. Then it is not closed in order either: nobody has recovered that one.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete.load(Ordering::Acquire)
     }
 
     /// What the checkpoints say about a partition is about one that is no more.

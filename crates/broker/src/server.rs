@@ -277,7 +277,7 @@ impl Running {
     }
 }
 
-/// Flushes and closes every log; a directory all of whose logs closed is marked clean.
+/// Flushes and closes every log; a directory all of whose logs were open and closed is marked clean.
 fn close(node: &Node) {
     let mut unclean = vec![];
     for partition in node.partitions().all() {
@@ -290,7 +290,7 @@ fn close(node: &Node) {
     for directory in node.partitions().directories() {
         let index = directory.index;
         let marked = match node.partitions().write_checkpoints(index) {
-            Ok(()) if !unclean.contains(&index) => {
+            Ok(()) if !unclean.contains(&index) && !directory.is_incomplete() => {
                 log_dir::mark_clean(&*directory.disk, &directory.path, epoch)
             }
             other => other,

@@ -21,6 +21,8 @@ pub(super) struct Directory {
     /// What the checkpoints say of partitions that are not open.
     recovery_points: Offsets,
     log_starts: Offsets,
+    /// Whether a partition in it could not be opened.
+    pub(super) incomplete: bool,
     /// Whether its checkpoint files speak of partitions that are no more.
     pub(super) outdated: bool,
     _lock: Box<dyn LockGuard>,
@@ -38,6 +40,7 @@ impl Directory {
             was_clean,
             recovery_points: OffsetCheckpoint::RecoveryPoint.read(&*disk, path)?,
             log_starts: OffsetCheckpoint::LogStartOffset.read(&*disk, path)?,
+            incomplete: false,
             outdated: false,
             disk,
             _lock: lock,

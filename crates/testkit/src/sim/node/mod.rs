@@ -85,7 +85,7 @@ impl Node {
         while !self.flusher.is_idle() {
             self.step_flush(scene);
         }
-        let mut clean = vec![true; self.directories.len()];
+        let mut clean: Vec<bool> = self.directories.iter().map(|directory| !directory.incomplete).collect();
         for partition in self.partitions.values_mut() {
             partition.failed = true;
             if let Err(error) = partition.log.close() {
@@ -193,6 +193,7 @@ impl Node {
                 }
                 Err(error) => {
                     let error = error.to_string();
+                    self.directories[home].incomplete = true;
                     scene.trace(format_args!("{id} cannot be opened: {error}"));
                     if !scene.faulty {
                         scene.observe(&Event::NotRecovered { id: &id, error: &error });
