@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::purgatory::Watch;
 use crate::request::Peer;
 
 /// Everything of one node.
@@ -175,13 +176,19 @@ impl Node {
         self.served.store(image);
     }
 
-    /// Moves the start of a log and makes that durable.
+    /// Moves the start of a log and makes that durable. The records go to the disk first: what producers are remembered by
+    /// must not be lost with them.
     pub(crate) async fn delete_records(
         self: &Arc<Self>,
         partition: Arc<Partition>,
         before: i64,
     ) -> Result<Offset, ErrorCode> {
         let node = Arc::clone(self);
+        let watch = Watch::default();
+        if partition.poll_flushed(before, &watch).is_none() {
+            partition.request_flush();
+            watch.until(None, |watch| partition.poll_flushed(before, watch)).await.transpose()?;
+        }
         let moved = tokio::task::spawn_blocking(move || {
             let start = partition.delete_records(before)?;
             node.partitions.write_log_starts(partition.directory()).map_err(|error| {

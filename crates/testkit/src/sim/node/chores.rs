@@ -131,8 +131,13 @@ impl Node {
         id: &Incarnation,
         before: i64,
     ) -> Result<i64, ErrorCode> {
-        if self.partition(id).is_none() {
+        let Some(partition) = self.partition(id) else {
             return Err(ErrorCode::UnknownTopicOrPartition);
+        };
+        if partition.log.durable_offset() < Offset(before) {
+            // The broker answers when the flush is over; here the admin asks again.
+            self.request_flush(id);
+            return Err(ErrorCode::RequestTimedOut);
         }
         match self.move_start(scene, &id.partition, Offset(before)) {
             true => Ok(self.partition(id).map_or(0, |partition| partition.log.log_start_offset().get())),
