@@ -16,6 +16,11 @@ const FAILED_ONCE: &[(u64, &str)] = &[
     (408, "what a full disk had torn came back after the segment was complete"),
     (387, "leader epochs were forgotten with a log start that a crash took back"),
     (2479, "a producer was forgotten with records that retention took before they were flushed"),
+    (3848, "the indexes of a segment that was completed after its last flush were trusted"),
+    (5475, "the checkpoints of a deleted topic met the next one of its name, after a full disk"),
+    (8455, "a directory with a log that was not recovered was marked as closed in order"),
+    (8471, "a producer was forgotten with records that were deleted before they were flushed"),
+    (4168, "a producer was forgotten where segments that retention took came back torn"),
     (1071, "a flush of a deleted topic wrote its leader epochs into the next topic of the name"),
     (237, "the name of a partition was not synced after the process that made it was killed"),
 ];

@@ -244,12 +244,20 @@ impl Log {
         Ok(())
     }
 
+    /// The producers' state at an offset, if there is a good snapshot of it.
+    fn read_snapshot(&self, offset: Offset) -> Result<Option<ProducerState>> {
+        if !self.snapshots.contains(&offset) {
+            return Ok(None);
+        }
+        let path = self.dir.file(offset, Kind::Snapshot);
+        let bytes = read_file(self.dir.disk.as_ref(), &path, MAX_SNAPSHOT_BYTES)?.unwrap_or_default();
+        Ok(producer::decode(&bytes, offset).ok())
+    }
+
     /// Loads the last good snapshot up to an offset. Bad ones are removed.
     fn load_snapshot(&mut self, up_to: Offset, now: Now) -> Result<()> {
         while let Some(offset) = self.snapshots.range(..=up_to).next_back().copied() {
-            let path = self.dir.file(offset, Kind::Snapshot);
-            let bytes = read_file(self.dir.disk.as_ref(), &path, MAX_SNAPSHOT_BYTES)?.unwrap_or_default();
-            if let Ok(state) = producer::decode(&bytes, offset) {
+            if let Some(state) = self.read_snapshot(offset)? {
                 self.producers = state;
                 self.remove_expired_producers(now);
                 return Ok(());

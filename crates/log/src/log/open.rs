@@ -131,6 +131,9 @@ impl Log {
         now: Now,
         report: &mut RecoveryReport,
     ) -> Result<()> {
+        if !recovery.clean_shutdown {
+            self.drop_dead_segments()?;
+        }
         // Bytes from here on may be torn.
         let trusted = if recovery.clean_shutdown { Offset(i64::MAX) } else { recovery.recovery_point };
         // A segment that ends at the recovery point itself may have been completed after its last flush: its indexes are
@@ -168,6 +171,23 @@ impl Log {
         let durable =
             if recovery.clean_shutdown { self.log_end_offset } else { trusted.min(self.log_end_offset) };
         self.durability.loaded(durable);
+        Ok(())
+    }
+
+    /// Segments before the log's start that retention took, and that came back with a crash, may have lost what no flush had
+    /// seen. The snapshot that retention synced first knows what they said; without one they were only not taken yet.
+    fn drop_dead_segments(&mut self) -> Result<()> {
+        let bases = self.segments().skip(1).map(|next| next.base_offset);
+        let dead = bases.take_while(|base| *base <= self.log_start_offset).count();
+        let Some(base) = self.segments().nth(dead).map(|first| first.base_offset) else { return Ok(()) };
+        if dead == 0 || self.read_snapshot(base)?.is_none() {
+            return Ok(());
+        }
+        for segment in self.older.drain(..dead).collect::<Vec<_>>() {
+            for path in self.mark_deleted(&segment)? {
+                self.dir.remove(&path)?;
+            }
+        }
         Ok(())
     }
 

@@ -75,7 +75,8 @@ fn producers_outlive_their_records() {
 /// What retention takes before it was ever flushed is not missed by a producer that sends it again.
 #[test]
 fn producers_outlive_records_that_no_flush_has_seen() {
-    for seed in 0..200 {
+    // Whether the checkpoint of the log's start was written or not.
+    for (seed, log_start_offset) in (0..200).flat_map(|seed| [(seed, Offset(0)), (seed, Offset(4))]) {
         let disk = disk(seed);
         let config = LogConfig { retention_bytes: 0, ..small() };
         let mut log = open(&disk, config.clone(), Recovery::default());
@@ -87,7 +88,7 @@ fn producers_outlive_records_that_no_flush_has_seen() {
         assert_eq!(log.log_start_offset(), Offset(4));
         check(&mut log, 0, 4, 1, Ok(4));
         disk.crash();
-        let known = Recovery { recovery_point: Offset(1), ..Recovery::default() };
+        let known = Recovery { recovery_point: Offset(1), log_start_offset, ..Recovery::default() };
         let mut log = open(&disk, config, known);
         for sequence in 1..6 {
             let mut again = of_producer(1, 0, sequence, 1, false);
