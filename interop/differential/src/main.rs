@@ -141,13 +141,17 @@ fn run_scripts(runner: &mut Runner, folder: &Path, only: Option<&str>) -> Result
     Ok(())
 }
 
+/// The examples are this run's: another may meet other ones first. The reasons, the APIs and their versions are not.
 fn document_is_current(runner: &Runner, path: &Path, write: bool) -> Result<bool, String> {
     let text = document::write(&runner.versions, &runner.comparison.expected);
     if write {
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         return Ok(true);
     }
-    let current = fs::read_to_string(path).is_ok_and(|written| written == text);
+    let current = fs::read_to_string(path).is_ok_and(|written| {
+        let claims = |line: &&str| !line.starts_with("| `");
+        written.lines().filter(claims).eq(text.lines().filter(claims))
+    });
     if !current {
         println!("FAIL {} is not what this run found: run with --write-docs", path.display());
     }
