@@ -184,10 +184,13 @@ impl Node {
         before: i64,
     ) -> Result<Offset, ErrorCode> {
         let node = Arc::clone(self);
-        let watch = Watch::default();
-        if partition.poll_flushed(before, &watch).is_none() {
+        // Said once: the end of a log that is written to runs away.
+        let end = partition.log().log_end_offset();
+        let before = if before == -1 { end.get() } else { before };
+        let (watch, flushed) = (Watch::default(), end.min(Offset(before)));
+        if partition.poll_flushed(flushed, &watch).is_none() {
             partition.request_flush();
-            watch.until(None, |watch| partition.poll_flushed(before, watch)).await.transpose()?;
+            watch.until(None, |watch| partition.poll_flushed(flushed, watch)).await.transpose()?;
         }
         let moved = tokio::task::spawn_blocking(move || {
             let start = partition.delete_records(before)?;

@@ -401,12 +401,10 @@ impl Partition {
         self.failed.load(Ordering::Acquire).then(|| Err(Refusal::from(self.failure())))
     }
 
-    /// Whether what the log has before an offset, -1 for its end, is on the disk; registers `watch` first.
-    pub(crate) fn poll_flushed(&self, before: i64, watch: &Watch) -> Option<Result<(), ErrorCode>> {
+    /// Whether everything before an offset that the log has is on the disk; registers `watch` first.
+    pub(crate) fn poll_flushed(&self, before: Offset, watch: &Watch) -> Option<Result<(), ErrorCode>> {
         self.durability.register(watch);
-        let end = self.log.lock().log_end_offset().get();
-        let before = if before < 0 { end } else { before.min(end) };
-        if self.durable.load(Ordering::Acquire) >= before {
+        if self.durable.load(Ordering::Acquire) >= before.get() {
             return Some(Ok(()));
         }
         self.failed.load(Ordering::Acquire).then(|| Err(self.failure()))
