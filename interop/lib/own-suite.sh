@@ -11,8 +11,9 @@
 #
 # The cases that are known to fail stand in own-suite.failing beside the script, one a line: CASE, a tab, the reason. CASE may be
 # a shell pattern; a line that starts with # is a comment. A reason that starts with `Apache Kafka too:` is of a case that Apache
-# Kafka fails here as well, and with INTEROP_TARGET=kafka only those are known. A failing case that is not listed fails the script,
-# and so does a listed one that does not fail: the list only shrinks.
+# Kafka fails here as well, and with INTEROP_TARGET=kafka only those are known. A reason that starts with `At times:` is of a race in
+# the client or its suite. A failing case that is not listed fails the script, and so does a listed one that does not fail, but for
+# those of a race: the list only shrinks.
 own_suite_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # The broker that most of these suites are written for.
@@ -48,7 +49,7 @@ own_suite_totals() { # exit-status-of-the-suite results list
     esac
   done < "$2"
   for i in "${!patterns[@]}"; do
-    [ -n "${hits[i]}" ] && continue
+    [[ -n ${hits[i]} || ${reasons[i]} == 'At times:'* ]] && continue
     unexpected=$((unexpected + 1))
     echo "FAIL own-suite.failing lists what does not fail: ${patterns[i]}"
   done
