@@ -4,7 +4,7 @@ import process
 
 
 def run(bench):
-    line = [loads.Tools.own, "limits", "--folder", bench.scratch, *(["--megabytes", 500, "--seconds", 1] if bench.quick else ["--seconds", 3])]
+    line = [loads.Tools.own, "limits", "--folder", bench.scratch, *(["--megabytes", 500, "--seconds", 1] if bench.quick else ["--seconds", 5])]
     try:
         # There is no broker: what this process uses is next to nothing.
         output, used, _ = process.measured(bench.own_pid, line, 120)

@@ -1,7 +1,8 @@
 //! What this machine does without a broker: the least that a broker has to do for a byte, as bare loops.
 //! - `sendfile`: a file in the page cache to a loopback socket, as for a consumer;
 //! - `receive`: from a loopback socket, CRC-32C, into a file, as for a producer;
-//! - `fdatasync`: append and sync, one after the other, as for one producer that waits for the disk.
+//! - `fdatasync`: append and sync, one after the other, as for one producer that waits for the disk;
+//! - `echo`: 1 KiB to a socket and back at a fixed rate, each from its due time: what the scheduler leaves of any latency.
 //!
 //! CPU time is that of the thread with the loop; the other end has a thread of its own on the same machine.
 
@@ -10,7 +11,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::sendfile;
 use rustix::time::{ClockId, clock_gettime};
@@ -24,10 +25,10 @@ pub(crate) struct Args {
     /// Where files are written: the disk that the brokers use.
     #[arg(long)]
     folder: PathBuf,
-    /// Megabytes for each of the first two loops.
+    /// Megabytes for each of the loops that move bytes.
     #[arg(long, default_value_t = 2_000)]
     megabytes: usize,
-    /// Seconds for each size of the last one.
+    /// Seconds for each of the others.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
 }
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<Value> {
         "receive_check_write": receive_check_write(file()?, bytes)?,
         "fdatasync_4k": bare_fdatasync(file()?, 4 << 10, args.seconds)?,
         "fdatasync_64k": bare_fdatasync(file()?, CHUNK, args.seconds)?,
+        "echo_1000_per_s": bare_echo(args.seconds)?,
     }))
 }
 
@@ -127,7 +129,47 @@ fn bare_fdatasync(mut file: File, size: usize, seconds: u64) -> Result<Value> {
         took_ms.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let per_s = took_ms.len() as f64 / began.elapsed().as_secs_f64();
-    took_ms.sort_by(f64::total_cmp);
-    let at = |share: f64| took_ms[(((took_ms.len() - 1) as f64) * share) as usize];
+    let at = quantiles(took_ms);
     Ok(json!({ "syncs_per_s": per_s, "p50_ms": at(0.5), "p99_ms": at(0.99) }))
+}
+
+fn bare_echo(seconds: u64) -> Result<Value> {
+    const EVERY: Duration = Duration::from_millis(1);
+    let (mut near, mut far) = pair()?;
+    near.set_nodelay(true)?;
+    far.set_nodelay(true)?;
+    let mut back = near.try_clone()?;
+    let total = seconds * 1_000;
+    let echo = thread::spawn(move || {
+        let mut buffer = [0; 1_024];
+        for _ in 0..total {
+            far.read_exact(&mut buffer)?;
+            far.write_all(&buffer)?;
+        }
+        Ok::<_, std::io::Error>(())
+    });
+    let began = Instant::now();
+    let due = move |record: u64| began + EVERY * record as u32;
+    let reader = thread::spawn(move || {
+        let mut buffer = [0; 1_024];
+        let mut took_ms = Vec::new();
+        for record in 0..total {
+            back.read_exact(&mut buffer)?;
+            took_ms.push(due(record).elapsed().as_secs_f64() * 1e3);
+        }
+        Ok::<_, std::io::Error>(took_ms)
+    });
+    for record in 0..total {
+        thread::sleep(due(record).saturating_duration_since(Instant::now()));
+        near.write_all(&[0; 1_024])?;
+    }
+    echo.join().map_err(|_| Error::Thread)??;
+    let at = quantiles(reader.join().map_err(|_| Error::Thread)??);
+    Ok(json!({ "p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999) }))
+}
+
+/// The value that a share of the values is not above. There must be some.
+fn quantiles(mut values: Vec<f64>) -> impl Fn(f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    move |share| values[(((values.len() - 1) as f64) * share) as usize]
 }
