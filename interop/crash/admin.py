@@ -60,8 +60,9 @@ class Admin(threading.Thread):
             code = error.args[0].code()
             if code in already:
                 return True
-            # _NOENT: the node ended just when the client looked for a partition's leader; it asks once.
-            if code not in (KafkaError._NOENT, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+            # _NOENT: the node ended just when the client looked for a partition's leader; it asks once. _DESTROY_BROKER: the request
+            # waited for a connection that the client gave up.
+            if code not in (KafkaError._NOENT, KafkaError._DESTROY_BROKER, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
                 self.verdict.violation(f"admin: {error.args[0]}")
             return None
         self.changes += 1
