@@ -154,6 +154,13 @@ fn readers_go_forward_and_leave_nothing_out() {
     let member = "m: member g\n m assigned t-0\n m reads t-0@0 p:0+3";
     check_sent(&format!("{member}\n m assigned t-0\n m reads t-0@0 p:0+2"), &[]);
     check_sent(&format!("{member}\n m reads t-0@0 p:0+2"), &["read back"]);
+    // One that keeps a partition through a change may be given again what it was last given, and nothing before that.
+    let member = "m: member g\n m assigned t-0\n m reads t-0@0 p:0+2\n m reads t-0@2 p:2+1\n m assigned t-1";
+    check_sent(&format!("{member}\n m reads t-0@2 p:2+1 q:0+3"), &[]);
+    check_sent(&format!("{member}\n m reads t-0@3 q:0+3"), &[]);
+    check_sent(&format!("{member}\n m reads t-0@1 p:1+2"), &["read back"]);
+    check_sent(&format!("{member}\n m reads t-0@4 q:1+2"), &["skipped"]);
+    check_sent(&format!("{member}\n m reads t-0@2 p:2+1\n m reads t-0@2 p:2+1"), &["read back"]);
 }
 
 #[test]
