@@ -25,6 +25,8 @@ pub enum OffsetCheckpoint {
     LogStartOffset,
     /// `replication-offset-checkpoint`: high watermarks.
     HighWatermark,
+    /// `cleaner-offset-checkpoint`: up to where compacted logs were cleaned.
+    Cleaner,
 }
 
 impl OffsetCheckpoint {
@@ -34,6 +36,7 @@ impl OffsetCheckpoint {
             Self::RecoveryPoint => "recovery-point-offset-checkpoint",
             Self::LogStartOffset => "log-start-offset-checkpoint",
             Self::HighWatermark => "replication-offset-checkpoint",
+            Self::Cleaner => "cleaner-offset-checkpoint",
         }
     }
 

@@ -18,8 +18,16 @@ pub struct LogConfig {
     pub index_interval_bytes: u32,
     /// `cleanup.policy` has `delete`.
     pub delete: bool,
-    /// `cleanup.policy` has `compact`: records need keys. Compaction itself is not here yet.
+    /// `cleanup.policy` has `compact`: records need keys, and of each key the newest stays.
     pub compact: bool,
+    /// `min.compaction.lag.ms`: records younger than this stay as they are.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: records older than this are to be cleaned, whatever the share of the dirty part.
+    pub max_compaction_lag_ms: i64,
+    /// `min.cleanable.dirty.ratio`: the share of the dirty part from which a cleaning is worth it.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `delete.retention.ms`: how long tombstones stay once they were cleaned.
+    pub delete_retention_ms: i64,
     /// `retention.bytes`; negative: no limit.
     pub retention_bytes: i64,
     /// `retention.ms`; negative: no limit.
@@ -50,6 +58,10 @@ impl Default for LogConfig {
             index_interval_bytes: 4096,
             delete: true,
             compact: false,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            min_cleanable_dirty_ratio: 0.5,
+            delete_retention_ms: 24 * 3_600_000,
             retention_bytes: -1,
             retention_ms: 7 * 24 * 3_600_000,
             max_message_bytes: 1_048_588,

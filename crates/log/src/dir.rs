@@ -18,7 +18,9 @@ use crate::error::{At as _, Error, Result};
 pub(crate) struct Dir {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) path: PathBuf,
-    deleted: RwLock<bool>,
+    /// What the names of segments' files end with, beside what they always do.
+    suffix: &'static str,
+    deleted: Arc<RwLock<bool>>,
 }
 
 /// What a file of a segment is, by its suffix.
@@ -34,6 +36,8 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Log, Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex, Self::Snapshot];
+    /// Without the producers' state, which is of the offset where a segment begins.
+    pub(crate) const OF_SEGMENTS: [Self; 4] = [Self::Log, Self::OffsetIndex, Self::TimeIndex, Self::TxnIndex];
 
     pub(crate) const fn suffix(self) -> &'static str {
         match self {
@@ -50,8 +54,13 @@ impl Kind {
 pub(crate) const DELETED: &str = ".deleted";
 
 impl Dir {
-    pub(crate) const fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
-        Self { disk, path, deleted: RwLock::new(false) }
+    pub(crate) fn new(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
+        Self { disk, path, suffix: "", deleted: Arc::default() }
+    }
+
+    /// The same directory, for segments that are not part of the log yet: the names of their files end with `suffix`.
+    pub(crate) fn with_suffix(&self, suffix: &'static str) -> Self {
+        Self { disk: self.disk.clone(), path: self.path.clone(), suffix, deleted: self.deleted.clone() }
     }
 
     /// The directory stays what it is until the guard is dropped. [`Error::Fenced`] if the log is deleted.
@@ -83,13 +92,23 @@ impl Dir {
     }
 
     pub(crate) fn file(&self, base_offset: Offset, kind: Kind) -> PathBuf {
-        self.path.join(format!("{:020}{}", base_offset.get(), kind.suffix()))
+        self.path.join(format!("{:020}{}{}", base_offset.get(), kind.suffix(), self.suffix))
     }
 
     /// Renames a file so that it is no longer part of the log. `None` if there is no such file.
     pub(crate) fn mark_deleted(&self, base_offset: Offset, kind: Kind) -> Result<Option<PathBuf>> {
+        self.rename(base_offset, kind, DELETED)
+    }
+
+    /// Gives a file another suffix. `None` if there is no such file.
+    pub(crate) fn rename(
+        &self,
+        base_offset: Offset,
+        kind: Kind,
+        suffix: &'static str,
+    ) -> Result<Option<PathBuf>> {
         let from = self.file(base_offset, kind);
-        let to = self.path.join(format!("{:020}{}{DELETED}", base_offset.get(), kind.suffix()));
+        let to = self.with_suffix(suffix).file(base_offset, kind);
         let _here = self.here()?;
         match self.disk.rename(&from, &to) {
             Ok(()) => Ok(Some(to)),

@@ -3,9 +3,10 @@
 //! # Map
 //! | file | what |
 //! |---|---|
-//! | `log/` | [`Log`]: open and recover, append, read, look up by time, cut, retain, flush |
+//! | `log/` | [`Log`]: open and recover, append, read, look up by time, cut, retain, clean, flush |
 //! | `validate` | what a leader checks on batches and how it stamps them; pure |
 //! | `refusal` | why batches are refused, with Kafka's codes |
+//! | `clean/` | compaction: what stays of a log of keys |
 //! | `producer/` | what a partition remembers of its producers and transactions; pure |
 //! | `leader_epochs` | where each leader's epoch began |
 //! | `segment` | one `.log` file with its indexes |
@@ -27,9 +28,10 @@
 //! Batches before [`Log::durable_offset`] survive a crash. Memory grows with partitions, segments and producers, not
 //! with records.
 //!
-//! Not here: compaction, several log directories, tiers; the high watermark's rules, which are replication's.
+//! Not here: several log directories, tiers; the high watermark's rules, which are replication's.
 
 pub mod checkpoint;
+mod clean;
 mod config;
 mod dir;
 pub mod disk;
@@ -47,6 +49,7 @@ mod time_index;
 mod txn_index;
 pub mod validate;
 
+pub use clean::{Cleanable, Cleaned, Cleaning, CleaningLimits, CleaningReport, Pace};
 pub use config::LogConfig;
 pub use error::{Error, Result};
 pub use log::{

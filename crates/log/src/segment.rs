@@ -9,6 +9,7 @@ use protocol::Offset;
 use protocol::records::{BatchHeader, batches};
 use stdx::Now;
 
+use crate::clean::SegmentFacts;
 use crate::config::LogConfig;
 use crate::dir::{Dir, Kind, LazyFile};
 use crate::disk::DiskFile;
@@ -112,6 +113,15 @@ impl Segment {
         Ok(())
     }
 
+    /// Empties the segment and its indexes, whatever an earlier attempt has left in their files.
+    pub(crate) fn reset(&mut self, dir: &Dir) -> Result<()> {
+        self.txn_index = TxnIndex::existing(self.base_offset);
+        self.reset_indexes(dir, true)?;
+        self.log_file(dir)?.set_len(0).at("truncate", &self.log.path(dir, self.base_offset))?;
+        self.size_bytes = 0;
+        Ok(())
+    }
+
     /// Builds the indexes anew, from a file that is good. The index of aborted transactions stays.
     pub(crate) fn rebuild_indexes(&mut self, dir: &Dir, config: &LogConfig) -> Result<()> {
         self.reset_indexes(dir, false)?;
@@ -197,7 +207,8 @@ impl Segment {
         }
     }
 
-    fn first_timestamp(&mut self, dir: &Dir) -> Result<Option<i64>> {
+    /// The greatest timestamp of the first batch.
+    pub(crate) fn first_timestamp(&mut self, dir: &Dir) -> Result<Option<i64>> {
         if self.first_timestamp.is_none() && self.size_bytes > 0 {
             let first = self.headers_from(dir, 0)?.next()?;
             self.first_timestamp = first.map(|first| first.header.max_timestamp);
@@ -220,6 +231,43 @@ impl Segment {
     pub(crate) fn write_indexes(&mut self, dir: &Dir) -> Result<()> {
         self.offset_index.entries.write(dir, self.base_offset)?;
         self.time_index.entries.write(dir, self.base_offset)
+    }
+
+    /// Makes a complete segment durable, but for its names.
+    pub(crate) fn sync(&self, dir: &Dir) -> Result<()> {
+        let log = (self.log.path(dir, self.base_offset), self.log_file(dir)?);
+        for (path, file) in self.index_files(dir)?.into_iter().chain([log]) {
+            file.sync_data().at("sync", &path)?;
+        }
+        Ok(())
+    }
+
+    /// When the segment was written last, milliseconds since the Unix epoch.
+    pub(crate) const fn modified_ms(&self) -> i64 {
+        self.modified_ms
+    }
+
+    /// Sets that, of the file as well.
+    pub(crate) fn set_modified(&mut self, dir: &Dir, modified_ms: i64) -> Result<()> {
+        let path = self.log.path(dir, self.base_offset);
+        self.log_file(dir)?.set_modified_ms(modified_ms).at("set the time of", &path)?;
+        self.modified_ms = modified_ms;
+        Ok(())
+    }
+
+    /// What a cleaning plans with.
+    pub(crate) fn facts(&self) -> SegmentFacts {
+        SegmentFacts {
+            base_offset: self.base_offset,
+            size_bytes: self.size_bytes.into(),
+            offset_index_bytes: self.offset_index.entries.size_bytes(),
+            time_index_bytes: self.time_index.entries.size_bytes(),
+            largest_timestamp: self.largest_timestamp(),
+        }
+    }
+
+    pub(crate) const fn jitter_ms(&self) -> i64 {
+        self.roll_jitter_ms
     }
 
     /// The files of the indexes, which were written, to be synced.

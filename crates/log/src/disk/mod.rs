@@ -52,6 +52,8 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts or extends with zeroes.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Sets when it was last written, milliseconds since the Unix epoch.
+    fn set_modified_ms(&self, modified_ms: i64) -> io::Result<()>;
     /// The length.
     fn len(&self) -> io::Result<u64>;
     /// Whether the file holds nothing.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, fcntl_lock, flock, statvfs};
 use rustix::io::Errno;
@@ -124,6 +124,11 @@ impl DiskFile for OsFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn set_modified_ms(&self, modified_ms: i64) -> io::Result<()> {
+        let since_epoch = Duration::from_millis(modified_ms.max(0) as u64);
+        self.0.set_modified(UNIX_EPOCH + since_epoch)
     }
 
     fn len(&self) -> io::Result<u64> {

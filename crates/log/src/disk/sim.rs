@@ -516,6 +516,13 @@ impl DiskFile for SimFile {
         outcome
     }
 
+    fn set_modified_ms(&self, modified_ms: i64) -> io::Result<()> {
+        let mut state = self.disk.lock();
+        state.operate()?;
+        state.file(self)?.modified_ms = modified_ms;
+        Ok(())
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.disk.lock().change_file(self, Change::SetLen(len as usize))
     }

@@ -37,6 +37,10 @@ impl Durability {
         Self { offset, names: 1, names_synced: 0, dir_is_new, generation: 0 }
     }
 
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
     pub(super) const fn names_changed(&mut self) {
         self.names += 1;
     }

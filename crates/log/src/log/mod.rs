@@ -1,16 +1,18 @@
 //! The log of a partition: its segments, and what is known of its producers and leaders.
 //!
-//! A file each: opening and recovery, appending, reading, looking up by time, cutting, retention, durability.
+//! A file each: opening and recovery, appending, reading, looking up by time, cutting, retention, cleaning, durability.
 //!
 //! Synchronous, and not shared: the owner of the partition makes one call at a time. What takes long is handed out:
 //! ranges to read from ([`FetchRead`]), files to sync ([`FlushTarget`]), files to remove.
 
 mod append;
 mod by_time;
+mod clean;
 mod flush;
 mod open;
 mod read;
 mod retain;
+mod swap;
 mod truncate;
 
 use std::collections::BTreeSet;

@@ -15,7 +15,7 @@ use protocol::{Offset, TopicPartition};
 use stdx::Now;
 
 use super::flush::Durability;
-use super::{Log, roll_jitter_ms};
+use super::{Log, roll_jitter_ms, swap};
 use crate::config::LogConfig;
 use crate::dir::{DELETED, Dir, Kind, parse_name};
 use crate::disk::Disk;
@@ -374,13 +374,12 @@ fn replay_into(
 
 /// Looks through the directory, and removes what an earlier run had given up.
 fn list(dir: &Dir) -> Result<Listing> {
-    let mut listing = Listing::default();
+    let mut listing = Listing { removed: swap::finish(dir)?, ..Listing::default() };
     let mut orphans = Vec::new();
     for entry in dir.disk.list(&dir.path).at("list", &dir.path)? {
         let path = dir.path.join(&entry.name);
         // KRaft's snapshots go by other rules (`.checkpoint.deleted`).
         let given_up = entry.name.ends_with(DELETED) && !entry.name.contains(".checkpoint")
-            || entry.name.ends_with(".cleaned")
             || entry.name.ends_with(".tmp");
         if entry.is_dir {
             continue;
@@ -388,13 +387,6 @@ fn list(dir: &Dir) -> Result<Listing> {
         if given_up {
             dir.remove(&path)?;
             listing.removed += 1;
-        } else if entry.name.ends_with(".swap") {
-            return Err(corrupt(
-                &path,
-                0,
-                "an interrupted compaction",
-                "no .swap file: start Apache Kafka once to finish it",
-            ));
         } else if let Some((offset, kind)) = parse_name(&entry.name) {
             match kind {
                 Kind::Log => listing.segments.push(offset),

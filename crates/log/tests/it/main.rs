@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod append;
+mod clean;
 mod crash;
 mod garbage;
 mod kafka;
