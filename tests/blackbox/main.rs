@@ -8,6 +8,7 @@ mod requests;
 mod wire;
 
 mod bad_input;
+mod compaction;
 mod configs;
 mod durability;
 mod fetch;

@@ -273,8 +273,9 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     // All are renamed first, so that a crash in between leaves little that looks like a partition.
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
         let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
-        home.outdate();
-        match partition.delete(node.random_uuid()) {
+        let deleted = partition.delete(node.random_uuid());
+        home.removed(partition.id());
+        match deleted {
             Ok(path) => renamed.push((partition, home, path)),
             Err(error) => failed(&partition, error),
         }

@@ -8,12 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::doomed::Doomed;
 use crate::groups::rewrite_where_due;
 use crate::node::Node;
 use crate::partition::Partition;
-
-/// Files of deleted segments, and when they go.
-type Doomed = Vec<(Instant, PathBuf, usize)>;
 
 /// Longer than any node runs, and short enough to add to a clock: ten years.
 const FOREVER_MS: u64 = 10 * 365 * 24 * 3_600_000;
@@ -43,9 +41,9 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
         chore(config.producer_id_expiration_check_interval_ms, expire_producers),
         chore(config.flush_scheduler_interval_ms, flush_by_time),
     ];
-    let mut doomed: Doomed = vec![];
+    let mut doomed = Doomed::default();
     loop {
-        let due = chores.iter().map(|chore| chore.next).chain(doomed.iter().map(|(at, ..)| *at)).min();
+        let due = chores.iter().map(|chore| chore.next).chain(doomed.next()).min();
         let Some(due) = due else { return };
         tokio::select! {
             () = tokio::time::sleep_until(due.into()) => {}
@@ -65,7 +63,7 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
                 .unwrap_or_default();
             }
         }
-        remove_doomed(&node, &mut doomed, now);
+        doomed.remove_due(node.partitions(), now);
         rewrite_where_due(&node).await;
     }
 }
@@ -102,27 +100,8 @@ fn retain(node: &Arc<Node>, doomed: &mut Doomed) {
         }
     }
     for (partition, files) in files {
-        let at = Instant::now()
-            + Duration::from_millis(
-                u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0).min(FOREVER_MS),
-            );
-        doomed.extend(files.into_iter().map(|file| (at, file, partition.directory())));
+        doomed.add(&partition, files);
     }
-}
-
-fn remove_doomed(node: &Arc<Node>, doomed: &mut Doomed, now: Instant) {
-    doomed.retain(|(at, file, directory)| {
-        if *at > now {
-            return true;
-        }
-        if let Some(home) = node.partitions().directories().get(*directory)
-            && let Err(error) = home.disk.remove_file(file)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(file = %file.display(), %error, "cannot remove a deleted segment; it goes at the next start");
-        }
-        false
-    });
 }
 
 fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {

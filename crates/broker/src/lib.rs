@@ -9,7 +9,7 @@
 //! | `cluster`, `controller`, `follow` | the image from the metadata log; decisions; carrying them out |
 //! | `partition`, `partitions`, `flusher`, `purgatory` | logs, group commit, waiting |
 //! | `groups` | the shell of the group coordinators |
-//! | `housekeeping` | retention, checkpoints |
+//! | `housekeeping`, `cleaner`, `doomed` | retention, checkpoints, compaction, files that wait to be removed |
 //! | `admin`, `metrics` | what people look at |
 //! | `operations` | what a client may do, as bits |
 //! | `loggers` | their levels, changed while the node runs |
@@ -17,11 +17,13 @@
 
 mod admin;
 mod apis;
+mod cleaner;
 mod clock;
 mod cluster;
 mod config;
 mod configs;
 mod controller;
+mod doomed;
 mod error;
 mod fetch_session;
 mod flusher;

@@ -236,6 +236,11 @@ impl Partition {
         self.log.lock().delete(unique)
     }
 
+    /// Whether the log takes nothing more: the topic is gone, the node stops, or the disk failed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
     /// Appends a producer's batch.
     pub(crate) fn append_from_client(
         self: &Arc<Self>,

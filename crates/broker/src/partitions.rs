@@ -24,6 +24,8 @@ pub(crate) struct Directory {
     was_clean: bool,
     /// What its checkpoints say about partitions that are not open. Held while they are written.
     closed: Mutex<Checkpoints>,
+    /// Up to where the logs in it were cleaned. Held while that is written.
+    cleaned: Mutex<BTreeMap<TopicPartition, Offset>>,
     /// Whether a partition in it could not be opened: what is in it was not recovered.
     incomplete: AtomicBool,
     /// Whether its checkpoint files speak of partitions that are no more.
@@ -31,7 +33,7 @@ pub(crate) struct Directory {
     pub(crate) _lock: Box<dyn LockGuard>,
 }
 
-/// The two checkpoints of a directory that a log is recovered with.
+/// The checkpoints of a directory that a log is recovered with.
 struct Checkpoints {
     recovery_points: BTreeMap<TopicPartition, Offset>,
     log_starts: BTreeMap<TopicPartition, Offset>,
@@ -49,8 +51,9 @@ impl Directory {
         let recovery_points = OffsetCheckpoint::RecoveryPoint.read(&*disk, &path)?;
         let log_starts = OffsetCheckpoint::LogStartOffset.read(&*disk, &path)?;
         let closed = Mutex::new(Checkpoints { recovery_points, log_starts });
+        let cleaned = Mutex::new(OffsetCheckpoint::Cleaner.read(&*disk, &path)?);
         let (incomplete, outdated) = Default::default();
-        Ok(Self { index, path, id, disk, was_clean, closed, incomplete, outdated, _lock: lock })
+        Ok(Self { index, path, id, disk, was_clean, closed, cleaned, incomplete, outdated, _lock: lock })
     }
 
     /// What a partition's log is recovered with.
@@ -82,14 +85,39 @@ impl Directory {
 
     /// What the checkpoints say about a partition is about one that is no more.
     pub(crate) fn forget(&self, id: &TopicPartition) {
-        if self.opened(id) {
+        if self.opened(id) | self.cleaned.lock().remove(id).is_some() {
             self.outdate();
         }
     }
 
     /// An open partition is no more.
-    pub(crate) fn outdate(&self) {
+    pub(crate) fn removed(&self, id: &TopicPartition) {
+        self.cleaned.lock().remove(id);
+        self.outdate();
+    }
+
+    fn outdate(&self) {
         self.outdated.store(true, Ordering::Release);
+    }
+
+    /// Up to where a log was cleaned.
+    pub(crate) fn cleaned(&self, id: &TopicPartition) -> Option<Offset> {
+        self.cleaned.lock().get(id).copied()
+    }
+
+    /// A log is clean up to an offset, durably; unless it is gone.
+    pub(crate) fn set_cleaned(
+        &self,
+        id: &TopicPartition,
+        offset: Offset,
+        is_gone: impl FnOnce() -> bool,
+    ) -> Result<(), log::Error> {
+        let mut cleaned = self.cleaned.lock();
+        if is_gone() {
+            return Ok(());
+        }
+        cleaned.insert(id.clone(), offset);
+        write(OffsetCheckpoint::Cleaner, self, &cleaned)
     }
 
     /// Whether the checkpoint files speak of partitions that are no more: none is made here until they are written.
@@ -199,7 +227,10 @@ impl Partitions {
     pub(crate) fn write_checkpoints(&self, index: usize) -> Result<(), log::Error> {
         let Some(directory) = self.directories.get(index) else { return Ok(()) };
         let outdated = directory.outdated.swap(false, Ordering::AcqRel);
-        let written = self.write_recovery_points(index).and_then(|()| self.write_log_starts(index));
+        let mut written = self.write_recovery_points(index).and_then(|()| self.write_log_starts(index));
+        if outdated && written.is_ok() {
+            written = write(OffsetCheckpoint::Cleaner, directory, &directory.cleaned.lock());
+        }
         if outdated && written.is_err() {
             directory.outdate();
         }

@@ -43,7 +43,7 @@ use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
 use crate::partitions::{Directory, Partitions};
 use crate::producer_ids::ProducerIds;
-use crate::{admin, housekeeping};
+use crate::{admin, cleaner, housekeeping};
 
 /// Why a node does not start. Each says in one line which property or path, and what to do where we know it.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,7 @@ pub struct Running {
     node: Arc<Node>,
     stop: watch::Sender<bool>,
     flushers: Vec<JoinHandle<()>>,
+    cleaner: tokio::task::JoinHandle<()>,
     connections: Shared,
     listeners: Vec<(Arc<str>, SocketAddr)>,
     admin: Option<SocketAddr>,
@@ -216,9 +217,10 @@ fn serve(
         tokio::spawn(admin::serve(socket, Arc::clone(&node), stopping.clone()));
     }
     tokio::spawn(groups::drive(Arc::clone(node.groups()), stopping.clone()));
+    let cleaner = tokio::spawn(cleaner::run(Arc::clone(&node), stopping.clone()));
     tokio::spawn(housekeeping::run(Arc::clone(&node), stopping));
     node.ready.store(true, Ordering::Release);
-    Running { node, stop, flushers, connections, listeners, admin: admin_address }
+    Running { node, stop, flushers, cleaner, connections, listeners, admin: admin_address }
 }
 
 /// Longer than any connection is idle, and short enough to add to a clock.
@@ -262,6 +264,8 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         self.node.controller().quorum().shutdown().await;
+        // No log changes below a cleaning that is still under way.
+        drop(self.cleaner.await);
         let node = Arc::clone(&self.node);
         node.flush_queue.stop();
         let flushers = self.flushers;

@@ -43,8 +43,8 @@ pub use endpoint::{Endpoint, EndpointError, HostPort, Voter};
 pub use error::{Error, Reason};
 pub use reference::reference;
 pub use server::{
-    BadProperty, GroupsConfig, Listener, LogFormat, LogManagerConfig, MetadataLogConfig, NetworkConfig,
-    SecurityProtocol, ServerConfig, TopicsConfig,
+    BadProperty, CleanerConfig, GroupsConfig, Listener, LogFormat, LogManagerConfig, MetadataLogConfig,
+    NetworkConfig, SecurityProtocol, ServerConfig, TopicsConfig,
 };
 pub use source::{ConfigSource, ResourceType, type_code};
 pub use synonyms::{Synonym, broker_synonyms, group_synonym, topic_synonyms};

@@ -16,7 +16,9 @@ mod sections;
 mod supported;
 
 pub use listeners::{Listener, SecurityProtocol};
-pub use sections::{GroupsConfig, LogManagerConfig, MetadataLogConfig, NetworkConfig, TopicsConfig};
+pub use sections::{
+    CleanerConfig, GroupsConfig, LogManagerConfig, MetadataLogConfig, NetworkConfig, TopicsConfig,
+};
 
 use super::broker_configs::{BrokerConfigs, broker_type};
 use super::endpoint::{HostPort, Voter};

@@ -4,6 +4,7 @@ use super::super::broker_configs::BrokerConfigs;
 use super::super::requirements::parse_per_ip_overrides;
 use super::{BadProperty, bad};
 use std::path::PathBuf;
+use stdx::properties::Value;
 
 /// Sockets, connections and requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,39 @@ pub struct LogManagerConfig {
     pub num_recovery_threads_per_data_dir: u32,
     pub producer_id_expiration_ms: u64,
     pub producer_id_expiration_check_interval_ms: u64,
+}
+
+/// The log cleaner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CleanerConfig {
+    /// `log.cleaner.threads`: logs that are cleaned at the same time.
+    pub threads: usize,
+    /// `log.cleaner.backoff.ms`: how long it sleeps when no log needs it.
+    pub backoff_ms: u64,
+    /// `log.cleaner.dedupe.buffer.size`, the share of one thread.
+    pub map_bytes: usize,
+    /// `log.cleaner.io.buffer.load.factor`: how full that may get.
+    pub map_load: f64,
+    /// `log.cleaner.io.buffer.size`, the share of one thread.
+    pub buffer_bytes: usize,
+    /// `log.cleaner.io.max.bytes.per.second`, of all threads together.
+    pub max_bytes_per_second: f64,
+}
+
+impl CleanerConfig {
+    /// What these properties say now: they can change while the node runs.
+    pub fn new(c: &BrokerConfigs) -> Self {
+        let threads = if c.flag("log.cleaner.enable") { count(c, "log.cleaner.threads") as usize } else { 0 };
+        let double = |name| c.get(name).and_then(Value::as_f64);
+        Self {
+            threads,
+            backoff_ms: amount(c, "log.cleaner.backoff.ms"),
+            map_bytes: amount(c, "log.cleaner.dedupe.buffer.size") as usize / threads.max(1),
+            map_load: double("log.cleaner.io.buffer.load.factor").unwrap_or(0.9),
+            buffer_bytes: amount(c, "log.cleaner.io.buffer.size") as usize / threads.max(1),
+            max_bytes_per_second: double("log.cleaner.io.max.bytes.per.second").unwrap_or(f64::MAX),
+        }
+    }
 }
 
 /// The metadata log.
