@@ -63,6 +63,7 @@ impl Directory {
             clean_shutdown: self.was_clean,
             recovery_point: closed.recovery_points.get(id).copied().unwrap_or(Offset::ZERO),
             log_start_offset: closed.log_starts.get(id).copied().unwrap_or(Offset::ZERO),
+            clean_to: self.cleaned(id).unwrap_or(Offset::ZERO),
         }
     }
 

@@ -22,6 +22,7 @@ const FAILED_ONCE: &[(u64, &str)] = &[
     (8471, "a producer was forgotten with records that were deleted before they were flushed"),
     (4168, "a producer was forgotten where segments that retention took came back torn"),
     (1071, "a flush of a deleted topic wrote its leader epochs into the next topic of the name"),
+    (2801, "a compacted log kept what came after a hole"),
     (237, "the name of a partition was not synced after the process that made it was killed"),
 ];
 

@@ -34,6 +34,9 @@ pub struct Recovery {
     pub recovery_point: Offset,
     /// From `log-start-offset-checkpoint`; 0 if it has no entry.
     pub log_start_offset: Offset,
+    /// From `cleaner-offset-checkpoint`; 0 if it has no entry. Gaps before it are no damage, nor those before the recovery
+    /// point, which [`Log::replace`] waits for; Apache Kafka does not.
+    pub clean_to: Offset,
 }
 
 /// What opening a log had to do.
@@ -153,7 +156,7 @@ impl Log {
             self.remove_snapshots(|offset| offset > start)?;
             self.load_snapshot(start, now)?;
             self.replay_producers(start)?;
-            self.recover_segments(intact, trusted, report)?;
+            self.recover_segments(intact, trusted, recovery.clean_to, report)?;
         }
         if self.log_end_offset < self.log_start_offset {
             // Someone deleted segments.
@@ -215,7 +218,13 @@ impl Log {
     }
 
     /// Walks the segments from one on, which were not closed.
-    fn recover_segments(&mut self, from: usize, trusted: Offset, report: &mut RecoveryReport) -> Result<()> {
+    fn recover_segments(
+        &mut self,
+        from: usize,
+        trusted: Offset,
+        clean_to: Offset,
+        report: &mut RecoveryReport,
+    ) -> Result<()> {
         let mut segments = std::mem::take(&mut self.older);
         let mut left = segments.split_off(from.min(segments.len())).into_iter();
         self.older = segments;
@@ -232,7 +241,7 @@ impl Log {
             if cut.is_none()
                 && let Some(next) = &next
             {
-                cut = self.find_hole(next.base_offset, trusted);
+                cut = self.find_hole(next.base_offset, trusted, clean_to);
             }
             if let Some(mut cut) = cut {
                 for segment in next.into_iter().chain(later).collect::<Vec<_>>().into_iter().rev() {
@@ -253,11 +262,11 @@ impl Log {
     }
 
     /// Writes reach the disk in any order: a segment may have lost its last batches, and the next one kept its own.
-    /// Compaction leaves such holes too.
-    fn find_hole(&self, next_base_offset: Offset, trusted: Offset) -> Option<Cut> {
+    /// Compaction leaves such holes too, in what was trusted or clean already.
+    fn find_hole(&self, next_base_offset: Offset, trusted: Offset, clean_to: Offset) -> Option<Cut> {
         let needed_from = self.log_end_offset.max(self.log_start_offset);
         let hole = next_base_offset > needed_from && self.log_end_offset >= trusted;
-        (hole && !self.config.compact).then(|| Cut {
+        (hole && next_base_offset > clean_to).then(|| Cut {
             path: self.dir.file(self.active.base_offset, Kind::Log),
             position: self.active.size_bytes.into(),
             bytes: 0,

@@ -371,6 +371,27 @@ fn a_cleaning_can_be_ended() {
     assert_eq!(short(&log), "0:a=1 1:a=2 2:roll=r");
 }
 
+#[test]
+fn a_gap_that_no_cleaning_has_made_is_where_the_log_ends() {
+    use log::disk::Disk as _;
+    let ends = |recovery: Recovery| {
+        let (disk, mut log) = new_log(compacted());
+        put(&mut log, &[("a", Some("1"))]);
+        let one = log.size_bytes();
+        put(&mut log, &[("b", Some("1"))]);
+        roll(&mut log);
+        drop(log);
+        // The second batch is gone, and the next segment is there.
+        let path = std::path::Path::new(DIR).join("00000000000000000000.log");
+        disk.open(&path, false).unwrap().set_len(one).unwrap();
+        disk.kill();
+        open(&disk, compacted(), recovery).log_end_offset()
+    };
+    assert_eq!(ends(Recovery::default()), Offset(1), "nobody was told of the rest");
+    assert_eq!(ends(Recovery { recovery_point: Offset(2), ..Recovery::default() }), Offset(3));
+    assert_eq!(ends(Recovery { clean_to: Offset(2), ..Recovery::default() }), Offset(3));
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Put {

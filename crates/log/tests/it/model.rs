@@ -217,7 +217,7 @@ impl Model {
 
     fn recovery(&self) -> Recovery {
         let (recovery_point, log_start_offset) = (Offset(self.checkpoint), Offset(self.start));
-        Recovery { clean_shutdown: false, recovery_point, log_start_offset }
+        Recovery { recovery_point, log_start_offset, ..Recovery::default() }
     }
 
     fn crash(&mut self, retaining: bool, truncating_fully: bool) {

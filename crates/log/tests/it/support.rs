@@ -46,8 +46,12 @@ pub(crate) fn new_log(config: LogConfig) -> (SimDisk, Log) {
     (disk, log)
 }
 
-pub(crate) const CLEAN: Recovery =
-    Recovery { clean_shutdown: true, recovery_point: Offset(0), log_start_offset: Offset(0) };
+pub(crate) const CLEAN: Recovery = Recovery {
+    clean_shutdown: true,
+    recovery_point: Offset(0),
+    log_start_offset: Offset(0),
+    clean_to: Offset(0),
+};
 
 /// A builder with records, each at its timestamp with its index as key and a value of some bytes.
 pub(crate) fn builder(timestamps: &[i64], value_bytes: usize) -> BatchBuilder {

@@ -63,6 +63,8 @@ pub(crate) enum Event<'a> {
     Flushed { id: &'a Incarnation, durable: i64, log_end: i64 },
     /// The log starts here from now on: by retention or by request.
     StartMoved { id: &'a Incarnation, log_start: i64 },
+    /// A cleaning begins: from now on, whatever comes of it, of each key only the newest record before `end` has to be there.
+    Cleaning { id: &'a Incarnation, end: i64 },
     /// A client was told that the log starts here from now on, and for good.
     StartPromised { id: &'a Incarnation, log_start: i64 },
     /// The process ended.

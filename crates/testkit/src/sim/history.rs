@@ -14,6 +14,27 @@ pub(crate) struct Known {
     pub(crate) end: i64,
     /// Hashes of records whose append failed: a restart may find them, or not.
     pub(crate) unsure: BTreeSet<u64>,
+    /// Before this offset the log may have been cleaned.
+    pub(crate) cleaned_to: i64,
+}
+
+impl Known {
+    /// Whether cleaning may have taken the record at an offset: there is a newer one of its key, or it deletes its key.
+    pub(crate) fn may_be_cleaned(&self, offset: i64) -> bool {
+        let newer =
+            |key| self.records.range(offset + 1..self.cleaned_to).any(|(_, newer)| newer.key == Some(key));
+        offset < self.cleaned_to
+            && match self.records.get(&offset) {
+                // It was gone when the log was opened.
+                None => true,
+                Some(record) => record.key.is_some_and(|key| record.is_tombstone || newer(key)),
+            }
+    }
+
+    /// The first record from an offset up to another that has to be there.
+    pub(crate) fn missing(&self, from: i64, to: i64) -> Option<i64> {
+        (from..to).find(|offset| !self.may_be_cleaned(*offset))
+    }
 }
 
 /// What every partition must hold.
@@ -49,6 +70,10 @@ impl History {
                 let known = self.partitions.entry((*id).clone()).or_default();
                 known.start = *log_start;
                 known.records = known.records.split_off(log_start);
+            }
+            Event::Cleaning { id, end } => {
+                let known = self.partitions.entry((*id).clone()).or_default();
+                known.cleaned_to = known.cleaned_to.max(*end);
             }
             Event::Recovered { id, log_start, log_end, batches, .. } => {
                 let known = self.partitions.entry((*id).clone()).or_default();

@@ -25,6 +25,9 @@ pub(crate) struct Rec {
     pub(crate) timestamp: i64,
     /// A hash of key and value.
     pub(crate) print: u64,
+    /// A hash of the key.
+    pub(crate) key: Option<u64>,
+    pub(crate) is_tombstone: bool,
     pub(crate) source: Option<Source>,
     pub(crate) leader_epoch: i32,
 }
@@ -110,6 +113,8 @@ fn read_batch(batch: &Batch<'_>) -> Result<ReadBatch, String> {
             offset: record.offset.get(),
             timestamp: record.timestamp,
             print: print(record.key, record.value),
+            key: record.key.map(|key| print(Some(key), None)),
+            is_tombstone: record.value.is_none(),
             source: record.value.and_then(source),
             leader_epoch: batch.header().partition_leader_epoch.get(),
         })

@@ -1,6 +1,6 @@
 //! An admin: topics created, deleted, configured; records deleted.
 
-use protocol::messages::create_topics_request::CreatableTopic;
+use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::delete_topics_request::DeleteTopicState;
 use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, IncrementalAlterConfigsRequest};
@@ -60,10 +60,17 @@ impl Admin {
 }
 
 fn create(scene: &mut Scene, cluster: &mut Cluster, name: &'static str, num_partitions: i32) {
+    let set = |name: &'static str, value: &'static str| CreatableTopicConfig {
+        name: name.into(),
+        value: Some(value.into()),
+        ..CreatableTopicConfig::default()
+    };
+    let compacted = [set("cleanup.policy", "compact"), set("segment.bytes", "2097152")];
     let topic = CreatableTopic {
         name: name.into(),
         num_partitions,
         replication_factor: 1,
+        configs: if name == OFFSETS_TOPIC { compacted.to_vec() } else { vec![] },
         ..CreatableTopic::default()
     };
     let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };

@@ -1,5 +1,5 @@
-//! A log holds what was appended to it, unchanged, in order, without a gap: whoever reads from whatever offset finds
-//! that, up to the high watermark, and after a restart it is a prefix.
+//! A log holds what was appended to it, unchanged, in order, without a gap but what cleaning leaves: whoever reads from
+//! whatever offset finds that, up to the high watermark, and after a restart it is a prefix.
 
 use super::Invariant;
 use crate::sim::event::{Event, Incarnation};
@@ -18,19 +18,19 @@ impl Invariant for Content {
         match event {
             Event::Recovered { id, log_start, log_end, batches, .. } => {
                 let known = history.of(id).cloned().unwrap_or_default();
-                dense(id, batches)?;
                 let first = batches.first().map_or(*log_end, |batch| batch.base_offset);
                 let last = batches.last().map_or(*log_end, |batch| batch.last_offset + 1);
-                if first > *log_start || last != *log_end {
+                if known.missing(*log_start, first).is_some() || known.missing(last, *log_end).is_some() {
                     return Err(format!("{id} is {log_start} to {log_end}, and reads {first} to {last}"));
                 }
+                dense(id, &known, batches)?;
                 same(id, &known, batches)
             }
             Event::Read { id, from, high_watermark, batches, .. } => {
                 let known = history.of(id).cloned().unwrap_or_default();
-                dense(id, batches)?;
+                dense(id, &known, batches)?;
                 if let Some(first) = batches.first()
-                    && (first.base_offset > *from || first.last_offset < *from)
+                    && (known.missing(*from, first.base_offset).is_some() || first.last_offset < *from)
                 {
                     let (base, last) = (first.base_offset, first.last_offset);
                     return Err(format!("{id} answers {base} to {last} to who asks for {from}"));
@@ -47,24 +47,25 @@ impl Invariant for Content {
     }
 }
 
-/// Each record follows the one before.
-fn dense(id: &Incarnation, batches: &[ReadBatch]) -> Result<(), String> {
+/// Each record follows the one before, but for those that cleaning may have taken.
+fn dense(id: &Incarnation, known: &Known, batches: &[ReadBatch]) -> Result<(), String> {
     let mut next = batches.first().map_or(0, |batch| batch.base_offset);
     for batch in batches {
-        if batch.base_offset != next {
-            return Err(format!("{id} has {} after {next}", batch.base_offset));
-        }
+        next = reach(id, known, next, batch.base_offset)?;
         for record in &batch.records {
-            if record.offset != next {
-                return Err(format!("{id} has a record at {} where {next} comes", record.offset));
-            }
-            next += 1;
+            next = reach(id, known, next, record.offset)? + 1;
         }
-        if next != batch.last_offset + 1 {
-            return Err(format!("the batch of {id} at {} has too few records", batch.base_offset));
-        }
+        next = reach(id, known, next, batch.last_offset + 1)?;
     }
     Ok(())
+}
+
+fn reach(id: &Incarnation, known: &Known, next: i64, at: i64) -> Result<i64, String> {
+    match known.missing(next, at) {
+        Some(missing) => Err(format!("{id} has {at} after {next}, and nothing at {missing}")),
+        None if at < next => Err(format!("{id} has {at} where {next} comes")),
+        None => Ok(at),
+    }
 }
 
 /// What is read is what was appended.

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use log::CleaningLimits;
 use protocol::{ErrorCode, Offset, TopicPartition};
 
 use super::Node;
@@ -22,7 +23,7 @@ pub(super) struct Doomed {
 impl Node {
     /// One chore, at any time.
     pub(crate) fn step_chore(&mut self, scene: &mut Scene) {
-        match scene.random.below(12) {
+        match scene.random.below(14) {
             0..3 => self.retain(scene),
             3..6 => self.checkpoint(scene),
             6 => {
@@ -39,6 +40,7 @@ impl Node {
             8 => self.rewrite(scene),
             9 => self.show_coordinator(scene),
             10 => self.flush_all(scene),
+            11 | 12 => self.clean(scene),
             _ => self.remove_doomed(scene),
         }
     }
@@ -81,6 +83,49 @@ impl Node {
             }
         }
         self.doomed.extend(files);
+    }
+
+    /// The cleaner comes to a compacted log (`broker/src/cleaner.rs`). It begins anew after a restart.
+    fn clean(&mut self, scene: &mut Scene) {
+        let compacted: Vec<_> =
+            self.partitions.values().filter(|p| p.log.config().compact).map(|p| p.name().clone()).collect();
+        if compacted.is_empty() {
+            return;
+        }
+        let name = scene.pick(&compacted);
+        if let Err(error) = self.try_clean(scene, &name) {
+            scene.trace(format_args!("cleaning of {name}: {error}"));
+        }
+    }
+
+    fn try_clean(&mut self, scene: &mut Scene, name: &TopicPartition) -> Result<(), log::Error> {
+        let Some(partition) = self.partitions.get_mut(name) else { return Ok(()) };
+        let directory = partition.directory;
+        let Some(what) = partition.log.cleanable(partition.clean_to, scene.now)? else { return Ok(()) };
+        let limits = CleaningLimits {
+            map_bytes: scene.pick(&[24 * 4, 24 * 20, 1 << 16]),
+            map_load: 0.9,
+            write_bytes: scene.pick(&[1, 500, 1 << 16]),
+            seed: [1, 2],
+        };
+        let mut cleaning = partition.log.start_cleaning(what, limits, scene.now)?;
+        let clean_to = cleaning.map(&mut |_| Ok(()))?;
+        let ours = self.partitions.values().filter(|partition| partition.directory == directory);
+        self.directories[directory].write_recovery_points(ours)?;
+        let Some(partition) = self.partitions.get_mut(name) else { return Ok(()) };
+        scene.observe(&Event::Cleaning { id: &partition.id, end: clean_to.get() });
+        while let Some(cleaned) = cleaning.next(&mut |_| Ok(()))? {
+            let Some(files) = partition.log.replace(cleaned)? else { return Ok(()) };
+            let at_ms = scene.now.monotonic_ms + FILE_DELETE_DELAY_MS;
+            self.doomed.extend(files.into_iter().map(|path| Doomed { at_ms, path, directory }));
+        }
+        partition.clean_to = Some(clean_to);
+        let report = cleaning.report();
+        scene.trace(format_args!(
+            "{name} is clean to {clean_to}: {} of {} records stay",
+            report.records_kept, report.records_read
+        ));
+        Ok(())
     }
 
     fn remove_doomed(&mut self, scene: &mut Scene) {

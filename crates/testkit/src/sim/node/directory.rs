@@ -56,6 +56,7 @@ impl Directory {
             clean_shutdown: self.was_clean,
             recovery_point: self.recovery_points.get(id).copied().unwrap_or(Offset::ZERO),
             log_start_offset: self.log_starts.get(id).copied().unwrap_or(Offset::ZERO),
+            clean_to: Offset::ZERO,
         }
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Partition {
     /// A write or a sync failed: nothing is acknowledged any more.
     pub(super) failed: bool,
     pub(super) flush: FlushState,
+    /// Up to where this process has cleaned the log.
+    pub(super) clean_to: Option<Offset>,
     waiting: Vec<Waiting>,
 }
 
@@ -78,6 +80,7 @@ impl Partition {
             config,
             failed: false,
             flush: FlushState::Idle,
+            clean_to: None,
             waiting: Vec::new(),
         }
     }
@@ -277,6 +280,8 @@ pub(super) fn log_config(topic: &TopicConfig, plan: &Plan) -> LogConfig {
         index_interval_bytes: plan.index_interval_bytes,
         delete: topic.cleanup_policy.delete,
         compact: topic.cleanup_policy.compact,
+        min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
+        delete_retention_ms: topic.delete_retention_ms,
         retention_bytes: topic.retention_bytes,
         retention_ms: topic.retention_ms,
         max_message_bytes: topic.max_message_bytes,
