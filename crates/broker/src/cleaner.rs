@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use log::{Cleanable, Cleaning, CleaningLimits, Error as LogError};
+use log::{Cleanable, Cleaning, CleaningLimits, CleaningReport, Error as LogError};
 use metadata::configs::CleanerConfig;
 use parking_lot::Mutex;
 use protocol::{Offset, TopicPartition};
@@ -21,6 +21,20 @@ use crate::partition::Partition;
 const PACE_BYTES: usize = 1 << 16;
 /// Longer than any node runs, and short enough to add to a clock: ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How the cleaner does, for who looks (`kafka.log:type=LogCleaner`, `LogCleanerManager`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Status {
+    /// When it last looked for something to clean.
+    pub(crate) last_run: Option<Instant>,
+    /// The greatest share of dirty bytes that it found then.
+    pub(crate) max_dirty_ratio: f64,
+    /// Logs that it has given up.
+    pub(crate) uncleanable: usize,
+    /// What the last cleaning did, and how long it took.
+    pub(crate) report: CleaningReport,
+    pub(crate) took: Duration,
+}
 
 /// A log to be cleaned.
 struct Job {
@@ -66,7 +80,10 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
         let backoff = Instant::now() + Duration::from_millis(config.backoff_ms).min(FOREVER);
         let wake = doomed.lock().next().map_or(backoff, |next| next.min(backoff));
         tokio::select! {
-            Some(done) = running.join_next() => if let Ok(done) = done { skipped.done(&done) },
+            Some(done) = running.join_next() => if let Ok(done) = done {
+                skipped.done(&done);
+                node.cleaner.lock().uncleanable = skipped.broken.len();
+            },
             () = tokio::time::sleep_until(wake.into()) => {}
             _ = stop.changed() => break,
         }
@@ -127,6 +144,11 @@ fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
             }
         }
     }
+    {
+        let mut status = node.cleaner.lock();
+        status.last_run = Some(Instant::now());
+        status.max_dirty_ratio = dirtiest.as_ref().map_or(0.0, |(_, what)| what.dirty_ratio());
+    }
     let (partition, what) = dirtiest?;
     let seed = [u64::from(node.random_u32()), u64::from(node.random_u32())];
     let limits = CleaningLimits {
@@ -175,7 +197,11 @@ fn clean(
         return Ok(());
     }
     set_cleaned(node, partition, clean_to)?;
-    let report = cleaning.report();
+    let (report, took) = (cleaning.report(), began.elapsed());
+    {
+        let mut status = node.cleaner.lock();
+        (status.report, status.took) = (report, took);
+    }
     tracing::info!(
         partition = %partition.id(),
         from = job.what.first_dirty.get(),
@@ -185,7 +211,7 @@ fn clean(
         records_kept = report.records_kept,
         bytes_read = report.bytes_read,
         bytes_written = report.bytes_written,
-        seconds = began.elapsed().as_secs_f64(),
+        seconds = took.as_secs_f64(),
         "log cleaned"
     );
     Ok(())

@@ -19,6 +19,7 @@ impl Gather for Node {
         self.cluster_gauges(gauge);
         self.partition_gauges(gauge);
         self.group_gauges(gauge);
+        self.cleaner_gauges(gauge);
         process_gauges(gauge);
     }
 }
@@ -184,6 +185,42 @@ impl Node {
         gauge("kafka_consumergroup_lag", "Records that a group has not committed yet.", lag);
         let rows = states.into_iter().map(|(state, count)| (vec![("state", state)], count as f64));
         gauge("kafka_coordinator_group_groupmetadatamanager_numgroups", "Groups by state.", rows.collect());
+    }
+
+    fn cleaner_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {
+        let status = *self.cleaner.lock();
+        let report = status.report;
+        let percent = |part: f64, of: f64| vec![(vec![], if of > 0.0 { 100.0 * part / of } else { 0.0 })];
+        gauge(
+            "kafka_log_logcleaner_max_clean_time_secs",
+            "How long the last cleaning of a log took, seconds.",
+            vec![(vec![], status.took.as_secs_f64())],
+        );
+        gauge(
+            "kafka_log_logcleaner_cleaner_recopy_percent",
+            "Bytes that the last cleaning wrote, as a percentage of those that it read.",
+            percent(report.bytes_written as f64, report.bytes_read as f64),
+        );
+        gauge(
+            "kafka_log_logcleaner_max_buffer_utilization_percent",
+            "How full the last cleaning's map of keys was.",
+            percent(report.keys as f64, report.max_keys as f64),
+        );
+        gauge(
+            "kafka_log_logcleanermanager_max_dirty_percent",
+            "The greatest percentage of a log that is to be cleaned, when it was last looked for.",
+            percent(status.max_dirty_ratio, 1.0),
+        );
+        gauge(
+            "kafka_log_logcleanermanager_uncleanable_partitions_count",
+            "Logs that the cleaner has given up until a restart.",
+            one(status.uncleanable),
+        );
+        gauge(
+            "kafka_log_logcleanermanager_time_since_last_run_ms",
+            "How long ago logs to clean were looked for, milliseconds; 0 before the first time.",
+            vec![(vec![], status.last_run.map_or(0.0, |at| at.elapsed().as_secs_f64() * 1e3))],
+        );
     }
 }
 

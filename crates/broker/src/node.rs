@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use protocol::{BrokerId, ErrorCode, Offset, Uuid};
 use stdx::Random;
 
+use crate::cleaner;
 use crate::cluster::Published;
 use crate::config::Config;
 use crate::controller::ControllerShell;
@@ -46,6 +47,7 @@ pub(crate) struct Node {
     /// Where the listeners are bound, by name: a port of 0 becomes the one that was given.
     pub(crate) bound: BTreeMap<Arc<str>, SocketAddr>,
     pub(crate) flush_queue: Arc<FlushQueue>,
+    pub(crate) cleaner: Mutex<cleaner::Status>,
     pub(crate) runtime: tokio::runtime::Handle,
     /// Whether changes are carried out as they come: from the end of the registration on.
     pub(crate) following: AtomicBool,

@@ -149,6 +149,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         random: Mutex::new(random),
         served: ArcSwap::from_pointee(ClusterImage::default()),
         follow_turn: tokio::sync::Mutex::default(),
+        cleaner: Mutex::default(),
         following: AtomicBool::new(false),
         bound: sockets.iter().map(|socket| (Arc::clone(&socket.name), socket.address)).collect(),
         flush_queue: Arc::clone(&flush_queue),

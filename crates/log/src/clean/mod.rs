@@ -73,6 +73,8 @@ pub struct CleaningReport {
     pub records_kept: u64,
     /// How many keys the map had.
     pub keys: usize,
+    /// How many it had room for.
+    pub max_keys: usize,
 }
 
 /// The cleaning of a log, under way.
@@ -189,7 +191,7 @@ impl Cleaning {
             }
             mapped_to = end;
         }
-        self.report.keys = self.map.len();
+        (self.report.keys, self.report.max_keys) = (self.map.len(), self.map.max_len());
         self.rules.mapped_to = mapped_to;
         // What begins after the map's end stays as it is.
         let copied = self.sources.partition_point(|source| source.facts.base_offset < mapped_to);

@@ -69,6 +69,11 @@ impl OffsetMap {
         self.len
     }
 
+    /// How many keys there is room for.
+    pub(crate) const fn max_len(&self) -> usize {
+        self.max_len
+    }
+
     /// The slot of a hash, or the free one where it belongs. There is always one free.
     fn find(&self, hash: [u64; 2]) -> usize {
         let slots = self.slots.len();
