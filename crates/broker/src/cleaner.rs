@@ -45,7 +45,7 @@ struct Job {
 }
 
 /// Which logs are not to be picked.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Skipped {
     /// A cleaning is under way.
     busy: BTreeSet<TopicPartition>,
@@ -68,7 +68,9 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow_and_update() {
         let config = CleanerConfig::new(&node.broker_configs());
         while running.len() < config.threads {
-            let Some(job) = pick(&node, &skipped, &config) else { break };
+            let (asked, skip) = (node.clone(), skipped.clone());
+            let picked = tokio::task::spawn_blocking(move || pick(&asked, &skip, &config)).await;
+            let Ok(Some(job)) = picked else { break };
             skipped.busy.insert(job.partition.id().clone());
             let (node, doomed, throttle, stop) =
                 (node.clone(), doomed.clone(), throttle.clone(), stop.clone());

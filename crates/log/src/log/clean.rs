@@ -54,9 +54,7 @@ impl Log {
     pub fn start_cleaning(&self, what: Cleanable, limits: CleaningLimits, now: Now) -> Result<Cleaning> {
         self.check_not_fenced()?;
         let mut sources = Vec::new();
-        let mut aborted = Vec::new();
         for segment in self.older.iter().take_while(|segment| segment.base_offset < what.end) {
-            aborted.extend(segment.txn_index.read(&self.dir)?);
             sources.push(Source {
                 facts: segment.facts(),
                 file: segment.log_file(&self.dir)?,
@@ -65,12 +63,14 @@ impl Log {
                 jitter_ms: segment.jitter_ms(),
             });
         }
+        let start = self.segments().next().map_or(what.first_dirty, |first| first.base_offset);
         let parts = Parts {
             dir: self.dir.clone(),
             config: self.config.clone(),
             generation: self.durability.generation(),
             sources,
-            aborted,
+            // With those whose marker lies beyond what is cleaned.
+            aborted: self.aborted_transactions(start, what.end)?,
             producers: &self.producers,
         };
         Ok(Cleaning::new(parts, what, limits, now))

@@ -269,6 +269,21 @@ fn aborted_transactions_go_and_their_markers_later() {
 }
 
 #[test]
+fn a_transaction_that_is_aborted_further_on_supersedes_nothing() {
+    let (_, mut log) = new_log(compacted());
+    put(&mut log, &[("a", Some("1")), ("b", Some("1"))]);
+    let open =
+        keyed(&[("a", Some("aborted"))]).producer(ProducerId(7), ProducerEpoch(0), 0).transactional(true);
+    append(&mut log, open.build().unwrap());
+    roll(&mut log);
+    // The marker is in a segment that is not cleaned.
+    append_marker(&mut log, marker(7, 0, false, 0));
+    settle(&mut log);
+    assert_eq!(clean_from(&mut log, 0, 0), 3);
+    assert_eq!(short(&log), "0:a=1 1:b=1 3:roll=r");
+}
+
+#[test]
 fn a_map_that_is_full_cleans_a_part() {
     let (_, mut log) = new_log(compacted());
     for round in 0..2 {
