@@ -1,12 +1,12 @@
 //! Compaction: what stays, by Kafka's rules, and that no crash loses more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use log::disk::sim::SimDisk;
 use log::{Cleanable, CleaningLimits, CleaningReport, Error, Log, LogConfig, Origin, Recovery, Result};
 use proptest::prelude::*;
 use protocol::compression::Codec;
-use protocol::records::{BatchBuilder, NewRecord, batches};
+use protocol::records::{BatchBuilder, ControlType, NewRecord, batches};
 use protocol::{Offset, ProducerEpoch, ProducerId};
 use stdx::Now;
 
@@ -414,6 +414,16 @@ enum Op {
         tombstone: bool,
         codec: bool,
     },
+    /// A batch in the transaction of one of three producers.
+    PutInTransaction {
+        producer: u8,
+        keys: Vec<u8>,
+        tombstone: bool,
+    },
+    EndTransaction {
+        producer: u8,
+        commit: bool,
+    },
     Clean {
         later_ms: i64,
         map_slots: usize,
@@ -430,6 +440,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (prop::collection::vec(0u8..6, 1..5), any::<bool>(), any::<bool>())
             .prop_map(|(keys, tombstone, codec)| Op::Put { keys, tombstone, codec }),
+        6 => (0u8..3, prop::collection::vec(0u8..6, 1..4), any::<bool>())
+            .prop_map(|(producer, keys, tombstone)| Op::PutInTransaction { producer, keys, tombstone }),
+        4 => (0u8..3, any::<bool>()).prop_map(|(producer, commit)| Op::EndTransaction { producer, commit }),
         2 => (0i64..3000, 2usize..20).prop_map(|(later_ms, map_slots)| Op::Clean { later_ms, map_slots }),
         2 => (0u64..60).prop_map(|operations| Op::CleanAndCrash { operations }),
         1 => Just(Op::Crash),
@@ -437,12 +450,20 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// A record that was written.
+struct Written {
+    key: String,
+    value: Option<String>,
+    /// The producer in whose transaction it is, as long as that is open.
+    open: Option<u8>,
+    aborted: bool,
+}
+
 struct Compacted {
     disk: SimDisk,
     log: Option<Log>,
-    /// The newest record of each key: its offset and value.
-    newest: BTreeMap<String, (i64, Option<String>)>,
-    all: BTreeMap<i64, (String, Option<String>)>,
+    all: BTreeMap<i64, Written>,
+    sequences: [i32; 3],
     clean_to: Offset,
     now_ms: i64,
     recovery_point: Offset,
@@ -453,7 +474,7 @@ impl Compacted {
         self.log.as_mut().unwrap()
     }
 
-    fn put(&mut self, keys: &[u8], tombstone: bool, codec: bool) {
+    fn put(&mut self, keys: &[u8], tombstone: bool, codec: bool, producer: Option<u8>) {
         let mut builder = BatchBuilder::new(Offset::ZERO);
         let end = self.log().log_end_offset().get();
         for (index, key) in keys.iter().enumerate() {
@@ -466,12 +487,26 @@ impl Compacted {
                 ..NewRecord::default()
             };
             builder.append_next(record).unwrap();
-            self.newest.insert(key.clone(), (offset, value.clone()));
-            self.all.insert(offset, (key, value));
+            self.all.insert(offset, Written { key, value, open: producer, aborted: false });
         }
         let codec = if codec { Codec::Lz4 } else { Codec::None };
+        if let Some(producer) = producer {
+            let sequence = &mut self.sequences[usize::from(producer)];
+            builder = builder
+                .producer(ProducerId(producer.into()), ProducerEpoch(0), *sequence)
+                .transactional(true);
+            *sequence += keys.len() as i32;
+        }
         let mut batch = builder.compression(codec).build().unwrap();
         self.log().append_as_leader(&mut batch, EPOCH, NOW, Origin::Client).unwrap();
+        settle(self.log());
+    }
+
+    fn end_transaction(&mut self, producer: u8, commit: bool) {
+        append_marker(self.log(), marker(producer.into(), 0, commit, 0));
+        for written in self.all.values_mut().filter(|written| written.open == Some(producer)) {
+            (written.open, written.aborted) = (None, !commit);
+        }
         settle(self.log());
     }
 
@@ -501,7 +536,11 @@ impl Compacted {
     fn run(&mut self, op: &Op) {
         self.now_ms += 10;
         match op {
-            Op::Put { keys, tombstone, codec } => self.put(keys, *tombstone, *codec),
+            Op::Put { keys, tombstone, codec } => self.put(keys, *tombstone, *codec, None),
+            Op::PutInTransaction { producer, keys, tombstone } => {
+                self.put(keys, *tombstone, false, Some(*producer));
+            }
+            Op::EndTransaction { producer, commit } => self.end_transaction(*producer, *commit),
             Op::Clean { later_ms, map_slots } => {
                 self.now_ms += later_ms;
                 self.clean(*map_slots).unwrap();
@@ -524,20 +563,58 @@ impl Compacted {
     fn check(&mut self) {
         let found = records(self.log());
         assert!(found.is_sorted_by_key(|(offset, ..)| *offset));
-        for (offset, key, value) in &found {
-            assert_eq!(self.all.get(offset), Some(&(key.clone(), value.clone())), "as it was written");
+        for (offset, key, value) in found {
+            let written = &self.all[&offset];
+            assert_eq!((&written.key, &written.value), (&key, &value), "as it was written");
         }
-        // Who reads all of it knows of every key what was written last.
+        // Who reads what is committed knows of every key what was written last.
+        let stable = self.log().last_stable_offset().get();
+        let found = committed(self.log());
         let last: BTreeMap<_, _> =
             found.into_iter().map(|(offset, key, value)| (key, (offset, value))).collect();
-        for (key, (offset, value)) in &self.newest {
+        let mut newest = BTreeMap::new();
+        for (offset, written) in self.all.range(..stable).filter(|(_, written)| !written.aborted) {
+            newest.insert(written.key.clone(), (*offset, written.value.clone()));
+        }
+        for (key, (offset, value)) in &newest {
             match (last.get(key), value) {
                 (Some(found), _) => assert_eq!(found, &(*offset, value.clone()), "{key}"),
                 (None, None) => {}
                 (None, Some(_)) => panic!("{key} at {offset} is gone"),
             }
         }
+        assert!(last.keys().all(|key| newest.contains_key(key)), "of an aborted transaction: {last:?}");
     }
+}
+
+/// Offset, key and value of every record that a consumer with `read_committed` is given: it leaves out what the list of aborted
+/// transactions tells it to.
+fn committed(log: &Log) -> Vec<(i64, String, Option<String>)> {
+    let stable = log.last_stable_offset();
+    let read = log.read(log.log_start_offset(), u64::MAX, true, stable).unwrap();
+    let mut ahead = log.aborted_transactions(read.first_offset, read.next_offset).unwrap();
+    ahead.sort_by_key(|txn| std::cmp::Reverse(txn.first_offset));
+    let mut aborting = BTreeSet::new();
+    let mut left_out = BTreeSet::new();
+    for batch in batches(&bytes(&read)) {
+        let batch = batch.unwrap();
+        let header = batch.header();
+        while let Some(txn) = ahead.pop_if(|txn| txn.first_offset <= header.last_offset()) {
+            aborting.insert(txn.producer_id);
+        }
+        if header.attributes.is_control() {
+            let marker =
+                batch.records(batch.payload()).next().map(|record| record.unwrap().control_type().unwrap());
+            if marker == Some(ControlType::Abort) {
+                aborting.remove(&header.producer_id);
+            }
+        } else if header.attributes.is_transactional() && aborting.contains(&header.producer_id) {
+            left_out.extend(header.base_offset.get()..=header.last_offset().get());
+        }
+    }
+    let mut found = records(log);
+    found.retain(|(offset, ..)| *offset < stable.get() && !left_out.contains(offset));
+    found
 }
 
 proptest! {
@@ -550,8 +627,8 @@ proptest! {
         let mut compacted = Compacted {
             disk,
             log,
-            newest: BTreeMap::new(),
             all: BTreeMap::new(),
+            sequences: [0; 3],
             clean_to: Offset(0),
             now_ms: NOW.unix_ms,
             recovery_point: Offset(0),
