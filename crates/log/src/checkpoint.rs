@@ -97,9 +97,13 @@ fn write_lines(lines: &[String]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The lines of a checkpoint, each with its position. A missing file has none.
+/// The lines of a checkpoint, each with its position. A missing file has none, nor one that Apache Kafka has made and not
+/// yet written.
 fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Vec<(u64, String)>> {
-    let Some(bytes) = read_file(disk, path, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
+    let bytes = read_file(disk, path, MAX_FILE_BYTES)?.unwrap_or_default();
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
     let text =
         String::from_utf8(bytes).map_err(|_| corrupt(path, 0, "bytes that are no text", "a checkpoint"))?;
     let mut position = 0;
@@ -235,6 +239,8 @@ mod tests {
         let content = |name: &str| &files[&Path::new("/d").join(name)];
         assert_eq!(content("replication-offset-checkpoint"), content(POINT.file_name()));
         assert!(OffsetCheckpoint::LogStartOffset.read(&disk, "/d".as_ref()).unwrap().is_empty());
+        let new = write(b"", OffsetCheckpoint::Cleaner.file_name());
+        assert!(OffsetCheckpoint::Cleaner.read(&new, "/d".as_ref()).unwrap().is_empty());
     }
 
     #[test]
@@ -245,7 +251,7 @@ mod tests {
             Err(crate::Error::Corrupt { position, .. }) => assert_eq!(position, expect, "{text:?}"),
             other => panic!("{text:?}: {other:?}"),
         };
-        check("", 0);
+        check("\n", 0);
         check("1\n0\n", 0);
         check("0\n2\na 0 1\n", 2);
         check("0\n1\na 0 1\nb 0 1\n", 2);
