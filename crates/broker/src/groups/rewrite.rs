@@ -1,5 +1,6 @@
-//! Keeping `__consumer_offsets` from growing without bound while there is no compaction: where a partition has grown
-//! by a segment since the last time, its live state is written once more and what lies before is deleted.
+//! Keeping the logs of coordinators short, beside compaction, which leaves the active segment as it is: where a partition of
+//! `__consumer_offsets` has grown by a segment since the last time, its live state is written once more and what lies before
+//! is deleted.
 
 use std::sync::Arc;
 
