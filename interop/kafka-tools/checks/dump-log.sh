@@ -38,6 +38,15 @@ if [ -n "$node_ours" ]; then
   if snapshots=$(ls "$folder"/*.snapshot 2>/dev/null); then
     expect "dump-log: producers" 0 'producerId: [0-9]+ producerEpoch: 0' -- dump-log --files "$(tail -1 <<<"$snapshots")"
   else fail "dump-log: producers" "no snapshot of producers in $folder"; fi
+  if cleaned=$(ls "$node_data/$t-cleaned-0"/*.log 2>/dev/null); then
+    # Of compaction.sh: the tombstone at offset 250 has its horizon, and what it deletes is gone.
+    cleaned=$(tr '\n' , <<<"$cleaned")
+    expect "dump-log: cleaned segments" 0 'deleteHorizonMs: OptionalLong\[[0-9]+\].*isvalid: true' '\| offset: 250 .* key: gone( payload:.*)?$' \
+      '! key: gone payload: 250' '! \| offset: 0 ' '! isvalid: false' -- dump-log --deep-iteration --print-data-log --files "${cleaned%,}"
+    indexes=$(printf '%s,' "$node_data/$t-cleaned-0"/*index)
+    expect "dump-log: indexes of cleaned segments" 0 'Dumping' '! mismatch|Exception|not found|Index corruption' -- \
+      dump-log --index-sanity-check --files "${indexes%,}"
+  fi
   offsets=$(printf '%s,' "$node_data"/__consumer_offsets-*/*.log)
   expect "dump-log: the topic of consumed offsets" 0 "\"group\":\"$t-dg\",\"topic\":\"$t-d\",\"partition\":0" '"offset":3002' '"protocolType":"consumer"' '! isvalid: false' -- \
     dump-log --offsets-decoder --files "${offsets%,}"
