@@ -1,26 +1,26 @@
 //! The log cleaner: takes the compacted log that needs it most, cleans it on a thread of its own, and puts what remains in
 //! the place of what was. What stays is decided by `log::Cleaning`; how much there is to do, by `Log::cleanable`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{Cleanable, Cleaning, CleaningLimits, CleaningReport, Error as LogError};
 use metadata::configs::CleanerConfig;
 use parking_lot::Mutex;
-use protocol::{Offset, TopicPartition};
+use protocol::{Offset, TopicPartition, Uuid};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock;
+use crate::clock::{self, FOREVER};
 use crate::doomed::Doomed;
 use crate::node::Node;
 use crate::partition::Partition;
 
 /// How many bytes pass before the limit of I/O and the end of the node are looked at.
 const PACE_BYTES: usize = 1 << 16;
-/// Longer than any node runs, and short enough to add to a clock: ten years.
-const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// How long who keeps the limit of I/O sleeps without looking whether the node ends.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How the cleaner does, for who looks (`kafka.log:type=LogCleaner`, `LogCleanerManager`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,14 +49,26 @@ struct Job {
 struct Skipped {
     /// A cleaning is under way.
     busy: BTreeSet<TopicPartition>,
-    /// A cleaning has failed: by topic id, another topic of that name is another log.
-    broken: BTreeSet<(protocol::Uuid, i32)>,
+    /// A cleaning has failed, and until when that counts; none: until the node is restarted. By topic id: another topic of that
+    /// name is another log.
+    failed: BTreeMap<(Uuid, i32), Option<Instant>>,
 }
 
 /// What came of a job.
 struct Done {
     partition: Arc<Partition>,
-    outcome: Result<(), LogError>,
+    outcome: Result<(), Failure>,
+}
+
+/// Why a log was not cleaned.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(
+        "a batch has more keys than a cleaner thread's share of log.cleaner.dedupe.buffer.size, {map_bytes} bytes, has room for"
+    )]
+    TooManyKeys { map_bytes: usize },
 }
 
 /// Runs until the node stops, and ends with the last cleaning.
@@ -79,12 +91,13 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
                 Done { partition: job.partition, outcome }
             });
         }
-        let backoff = Instant::now() + Duration::from_millis(config.backoff_ms).min(FOREVER);
+        let backoff = Instant::now() + Duration::from_millis(config.backoff_ms.max(1)).min(FOREVER);
         let wake = doomed.lock().next().map_or(backoff, |next| next.min(backoff));
         tokio::select! {
-            Some(done) = running.join_next() => if let Ok(done) = done {
-                skipped.done(&done);
-                node.cleaner.lock().uncleanable = skipped.broken.len();
+            // One that the end of the node has ended has not failed.
+            Some(done) = running.join_next() => if let Ok(done) = done && !*stop.borrow() {
+                skipped.done(&done, backoff);
+                node.cleaner.lock().uncleanable = skipped.given_up();
             },
             () = tokio::time::sleep_until(wake.into()) => {}
             _ = stop.changed() => break,
@@ -99,30 +112,48 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
 }
 
 impl Skipped {
-    fn done(&mut self, done: &Done) {
+    fn contains(&self, partition: &Partition, now: Instant) -> bool {
+        let failed = self.failed.get(&(partition.topic_id(), partition.index()));
+        self.busy.contains(partition.id())
+            || failed.is_some_and(|until| until.is_none_or(|until| until > now))
+    }
+
+    /// What the disk has refused, because it is full for instance, is tried again at `retry_at`.
+    fn done(&mut self, done: &Done, retry_at: Instant) {
         let partition = &done.partition;
+        let key = (partition.topic_id(), partition.index());
         self.busy.remove(partition.id());
-        if let Err(error) = &done.outcome
-            && !partition.is_closed()
-        {
-            tracing::error!(partition = %partition.id(), %error, "the log is not cleaned any more until the node is restarted");
-            self.broken.insert((partition.topic_id(), partition.index()));
+        self.failed.remove(&key);
+        match &done.outcome {
+            Ok(()) => {}
+            Err(_) if partition.is_closed() => {}
+            Err(error @ Failure::Log(LogError::Io { .. })) => {
+                tracing::error!(partition = %partition.id(), %error, "the log was not cleaned; it is tried again");
+                self.failed.insert(key, Some(retry_at));
+            }
+            Err(error) => {
+                tracing::error!(partition = %partition.id(), %error, "the log is not cleaned any more until the node is restarted");
+                self.failed.insert(key, None);
+            }
         }
+    }
+
+    /// How many logs are not cleaned any more.
+    fn given_up(&self) -> usize {
+        self.failed.values().filter(|until| until.is_none()).count()
     }
 }
 
 /// The log with the greatest share of dirty bytes among those that are due.
 fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
     let mut dirtiest: Option<(Arc<Partition>, Cleanable)> = None;
+    let mut max_dirty_ratio: f64 = 0.0;
     for partition in node.partitions().all() {
         let id = partition.id();
-        if !partition.config().cleanup_policy.compact
-            || skipped.busy.contains(id)
-            || skipped.broken.contains(&(partition.topic_id(), partition.index()))
-        {
+        if !partition.config().cleanup_policy.compact || skipped.contains(&partition, Instant::now()) {
             continue;
         }
-        let home = node.partitions().directories().get(partition.directory())?;
+        let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
         let cleaned = home.cleaned(id);
         let found = {
             let mut log = partition.log();
@@ -135,12 +166,14 @@ fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
             found
         };
         match found {
-            Ok(Some(what)) if what.due => {
-                if dirtiest.as_ref().is_none_or(|(_, most)| what.dirty_ratio() > most.dirty_ratio()) {
+            Ok(Some(what)) => {
+                max_dirty_ratio = max_dirty_ratio.max(what.dirty_ratio());
+                let dirtier = |(_, most): &(_, Cleanable)| what.dirty_ratio() > most.dirty_ratio();
+                if what.due && dirtiest.as_ref().is_none_or(dirtier) {
                     dirtiest = Some((partition, what));
                 }
             }
-            Ok(_) => {}
+            Ok(None) => {}
             Err(error) => {
                 tracing::warn!(partition = %id, %error, "cannot tell what of the log is to be cleaned");
             }
@@ -149,7 +182,7 @@ fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
     {
         let mut status = node.cleaner.lock();
         status.last_run = Some(Instant::now());
-        status.max_dirty_ratio = dirtiest.as_ref().map_or(0.0, |(_, what)| what.dirty_ratio());
+        status.max_dirty_ratio = max_dirty_ratio;
     }
     let (partition, what) = dirtiest?;
     let seed = [u64::from(node.random_u32()), u64::from(node.random_u32())];
@@ -168,17 +201,18 @@ fn clean(
     doomed: &Mutex<Doomed>,
     throttle: &Throttle,
     stop: &watch::Receiver<bool>,
-) -> Result<(), LogError> {
+) -> Result<(), Failure> {
     let partition = &job.partition;
     let began = Instant::now();
     let mut passed = 0;
     let mut pace = |bytes: usize| {
         passed += bytes;
         if passed >= PACE_BYTES {
-            if *stop.borrow() || partition.is_closed() {
+            let is_over = || *stop.borrow() || partition.is_closed();
+            throttle.pay(passed, job.max_bytes_per_second, is_over);
+            if is_over() {
                 return Err(LogError::Fenced { path: partition.log().path().to_owned() });
             }
-            throttle.pay(passed, job.max_bytes_per_second);
             passed = 0;
         }
         Ok(())
@@ -186,12 +220,7 @@ fn clean(
     let mut cleaning = partition.log().start_cleaning(job.what, job.limits, clock::now())?;
     let clean_to = cleaning.map(&mut pace)?;
     if clean_to <= job.what.first_dirty {
-        tracing::warn!(
-            partition = %partition.id(),
-            map_bytes = job.limits.map_bytes,
-            "a batch has more keys than a cleaner thread's share of log.cleaner.dedupe.buffer.size holds: the log cannot be cleaned"
-        );
-        return Ok(());
+        return Err(Failure::TooManyKeys { map_bytes: job.limits.map_bytes });
     }
     // What was durable stays so, but has gaps from now on: recovery must not look for what is gone.
     node.partitions().write_recovery_points(partition.directory())?;
@@ -248,8 +277,8 @@ struct Throttle {
 }
 
 impl Throttle {
-    /// Sleeps as long as it takes.
-    fn pay(&self, bytes: usize, max_bytes_per_second: f64) {
+    /// Sleeps as long as it takes, or until it is over.
+    fn pay(&self, bytes: usize, max_bytes_per_second: f64, is_over: impl Fn() -> bool) {
         let takes = bytes as f64 / max_bytes_per_second;
         // Unlimited, which is a number in Kafka, or so little that it makes no difference.
         if takes < 1e-6 {
@@ -263,6 +292,27 @@ impl Throttle {
             *paid = Some(until);
             until
         };
-        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        while !is_over() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_years_does_not_hold_up_the_end() {
+        let throttle = Throttle::default();
+        let looks = std::cell::Cell::new(0);
+        throttle.pay(PACE_BYTES, 0.001, || looks.replace(looks.get() + 1) > 0);
+        assert_eq!(looks.get(), 2, "asked before and after one short sleep");
+        // Nobody sleeps for what is unlimited.
+        throttle.pay(PACE_BYTES, f64::MAX, || unreachable!());
     }
 }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stdx::Now;
 
+/// Longer than any node runs, and short enough to add to a clock: ten years.
+pub(crate) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// This moment.

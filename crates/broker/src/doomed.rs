@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::clock::FOREVER;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
-
-/// Longer than any node runs, and short enough to add to a clock: ten years.
-const FOREVER_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
 /// Files that wait to be removed. What waits when the node stops goes at its next start.
 #[derive(Default)]
@@ -22,8 +20,9 @@ struct File {
 impl Doomed {
     /// Takes up the files of a partition.
     pub(crate) fn add(&mut self, partition: &Partition, files: Vec<PathBuf>) {
-        let delay_ms = u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0).min(FOREVER_MS);
-        let (at, directory) = (Instant::now() + Duration::from_millis(delay_ms), partition.directory());
+        let delay_ms = u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0);
+        let delay = Duration::from_millis(delay_ms).min(FOREVER);
+        let (at, directory) = (Instant::now() + delay, partition.directory());
         self.0.extend(files.into_iter().map(|path| File { at, path, directory }));
     }
 

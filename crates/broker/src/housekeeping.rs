@@ -7,14 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::clock;
+use crate::clock::{self, FOREVER};
 use crate::doomed::Doomed;
 use crate::groups::rewrite_where_due;
 use crate::node::Node;
 use crate::partition::Partition;
-
-/// Longer than any node runs, and short enough to add to a clock: ten years.
-const FOREVER_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
 /// How long files stay open that nobody needs.
 const CLOSE_IDLE_FILES_MS: u64 = 60_000;
@@ -31,7 +28,7 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     let config = &node.config().log;
     let started = Instant::now();
     let chore = |every_ms: u64, run| {
-        let every = Duration::from_millis(every_ms.clamp(1, FOREVER_MS));
+        let every = Duration::from_millis(every_ms.max(1)).min(FOREVER);
         Chore { every, next: started + every, run }
     };
     let mut chores = [

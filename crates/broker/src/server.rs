@@ -30,6 +30,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::apis::APIS;
+use crate::clock::FOREVER;
 use crate::cluster::{Published, Publisher};
 use crate::config::Config;
 use crate::controller::{ControllerShell, decide};
@@ -223,9 +224,6 @@ fn serve(
     node.ready.store(true, Ordering::Release);
     Running { node, stop, flushers, cleaner, connections, listeners, admin: admin_address }
 }
-
-/// Longer than any connection is idle, and short enough to add to a clock.
-const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 impl Running {
     /// The listeners for clients, with the ports that they got.

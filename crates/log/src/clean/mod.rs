@@ -27,13 +27,14 @@ use protocol::Offset;
 use stdx::Now;
 
 use crate::config::LogConfig;
-use crate::dir::Dir;
+use crate::dir::{Dir, Kind};
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
 use crate::producer::ProducerState;
 use crate::scan::{Found, Scanner};
-use crate::segment::Segment;
+use crate::segment::{MAX_SEGMENT_BYTES, Segment};
 use crate::txn_index::AbortedTxn;
+use crate::validate::Refusal;
 
 use filter::Rules;
 use offset_map::OffsetMap;
@@ -87,14 +88,14 @@ pub struct Cleaning {
     sources: Vec<Source>,
     aborted: Vec<AbortedTxn>,
     rules: Rules,
-    write_bytes: usize,
+    limits: CleaningLimits,
     map: OffsetMap,
     transactions: Transactions,
     groups: VecDeque<Range<usize>>,
     report: CleaningReport,
 }
 
-/// New segments that wait to take the place of old ones: see [`Log::replace`](crate::Log::replace).
+/// A new segment that waits to take the place of old ones: see [`Log::replace`](crate::Log::replace).
 #[derive(Debug)]
 #[must_use]
 pub struct Cleaned {
@@ -139,7 +140,6 @@ impl Cleaning {
             end: what.end,
             last_records: filter::last_records(producers),
         };
-        let records = (what.end - what.first_dirty).max(0) as u64;
         Self {
             dir,
             config,
@@ -150,8 +150,9 @@ impl Cleaning {
             transactions: Transactions::new(aborted.clone()),
             aborted,
             rules,
-            write_bytes: limits.write_bytes,
-            map: OffsetMap::new(records, limits.map_bytes, limits.map_load, limits.seed),
+            limits,
+            // Its memory is not taken under the log's lock.
+            map: OffsetMap::new(0, 0, limits.map_load, limits.seed),
             groups: VecDeque::new(),
             report: CleaningReport::default(),
         }
@@ -159,6 +160,9 @@ impl Cleaning {
 
     /// Reads the dirty part. Answers up to where the log is clean once every group of [`Cleaning::next`] is in place.
     pub fn map(&mut self, pace: Pace<'_>) -> Result<Offset> {
+        let CleaningLimits { map_bytes, map_load, seed, .. } = self.limits;
+        let records = (self.rules.end - self.first_dirty).max(0) as u64;
+        self.map = OffsetMap::new(records, map_bytes, map_load, seed);
         let ends = self.sources.iter().skip(1).map(|next| next.facts.base_offset).chain([self.rules.end]);
         let dirty = self.sources.iter().zip(ends).skip_while(|(_, end)| *end <= self.first_dirty);
         let from = self.sources.get(self.sources.len() - dirty.clone().count());
@@ -201,9 +205,20 @@ impl Cleaning {
         Ok(mapped_to)
     }
 
-    /// Cleans the next group of segments. `None` after the last.
+    /// Cleans the next group of segments. `None` after the last. After an error the cleaning is over, and leaves no files.
     pub fn next(&mut self, pace: Pace<'_>) -> Result<Option<Cleaned>> {
         let Some(group) = self.groups.pop_front() else { return Ok(None) };
+        let base_offset = self.sources[group.start].facts.base_offset;
+        let cleaned = self.clean(group, pace);
+        if cleaned.is_err() {
+            self.groups.clear();
+            // What remains goes with the next start; the error that led here is the one to tell.
+            let _ = discard(&self.dir, base_offset);
+        }
+        cleaned.map(Some)
+    }
+
+    fn clean(&mut self, group: Range<usize>, pace: Pace<'_>) -> Result<Cleaned> {
         let first = &self.sources[group.start];
         let last = &self.sources[group.end - 1];
         let dir = self.dir.with_suffix(CLEANED);
@@ -227,15 +242,12 @@ impl Cleaning {
                 if let Some(bytes) = outcome.bytes {
                     out.extend_from_slice(&bytes);
                 }
-                if out.len() >= self.write_bytes {
-                    pace(out.len())?;
-                    segment.append(&dir, &out, self.now.unix_ms, &self.config)?;
-                    out.clear();
+                if out.len() >= self.limits.write_bytes {
+                    self.write(&mut segment, &dir, &mut out, pace)?;
                 }
             }
         }
-        pace(out.len())?;
-        segment.append(&dir, &out, self.now.unix_ms, &self.config)?;
+        self.write(&mut segment, &dir, &mut out, pace)?;
         segment.seal(&dir)?;
         segment.set_modified(&dir, last.modified_ms)?;
         segment.sync(&dir)?;
@@ -243,13 +255,31 @@ impl Cleaning {
         segment.close_files();
         self.report.bytes_written += u64::from(segment.size_bytes);
         let replaces = self.sources[group].iter().map(|source| source.facts.base_offset).collect();
-        Ok(Some(Cleaned { segment, replaces, generation: self.generation }))
+        Ok(Cleaned { segment, replaces, generation: self.generation })
+    }
+
+    /// Appends what was gathered. Batches that are packed anew may have grown.
+    fn write(&self, segment: &mut Segment, dir: &Dir, out: &mut Vec<u8>, pace: Pace<'_>) -> Result<()> {
+        pace(out.len())?;
+        let size_bytes = segment.size_bytes as usize + out.len();
+        if size_bytes > MAX_SEGMENT_BYTES as usize {
+            return Err(Refusal::LargerThanSegment { size_bytes, max_bytes: MAX_SEGMENT_BYTES }.into());
+        }
+        segment.append(dir, out, self.now.unix_ms, &self.config)?;
+        out.clear();
+        Ok(())
     }
 
     /// What was done so far.
     pub const fn report(&self) -> CleaningReport {
         self.report
     }
+}
+
+/// Removes the files of a segment that takes nobody's place.
+pub(crate) fn discard(dir: &Dir, base_offset: Offset) -> Result<()> {
+    let cleaned = dir.with_suffix(CLEANED);
+    Kind::OF_SEGMENTS.into_iter().try_for_each(|kind| dir.remove(&cleaned.file(base_offset, kind)))
 }
 
 impl Source {

@@ -39,6 +39,9 @@ impl Log {
     /// Whether a dirty record is older than `max.compaction.lag.ms`.
     fn is_overdue(&mut self, what: &Cleanable, now: Now) -> Result<bool> {
         let until = now.unix_ms.saturating_sub(self.config.max_compaction_lag_ms.max(0));
+        if until <= 0 {
+            return Ok(false);
+        }
         let dir = self.dir.clone();
         let dirty =
             self.older.partition_point(|segment| segment.base_offset <= what.first_dirty).saturating_sub(1);
@@ -87,9 +90,7 @@ impl Log {
         let from = self.older.partition_point(|older| older.base_offset < base);
         let there = self.older[from..].iter().map(|older| older.base_offset).take(replaces.len());
         if generation != self.durability.generation() || !there.eq(replaces.iter().copied()) {
-            for kind in Kind::OF_SEGMENTS {
-                self.dir.remove(&self.dir.with_suffix(CLEANED).file(base, kind))?;
-            }
+            clean::discard(&self.dir, base)?;
             return Ok(None);
         }
         self.fencing(|log| {
@@ -100,7 +101,7 @@ impl Log {
             let mut files = Vec::new();
             for old in &replaces {
                 // The producers' state at the start of the new segment is what it was at the start of the first.
-                let kinds = if *old == base { &Kind::ALL[..Kind::OF_SEGMENTS.len()] } else { &Kind::ALL[..] };
+                let kinds = if *old == base { &Kind::OF_SEGMENTS[..] } else { &Kind::ALL[..] };
                 for kind in kinds {
                     files.extend(log.dir.mark_deleted(*old, *kind)?);
                 }

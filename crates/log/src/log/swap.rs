@@ -22,7 +22,7 @@ pub(super) fn finish(dir: &Dir) -> Result<usize> {
     let unfinished = cleaned.first().map(|(base, _)| *base);
     // While a `.cleaned` is there, what was renamed already does not count. It goes last, so that this can be begun anew.
     let given_up: Vec<_> =
-        swaps.iter().copied().filter(|(base, _)| Some(*base) >= unfinished && unfinished.is_some()).collect();
+        swaps.iter().copied().filter(|(base, _)| unfinished.is_some_and(|from| *base >= from)).collect();
     for (base, kind) in given_up {
         swaps.remove(&(base, kind));
         dir.remove(&dir.with_suffix(SWAP).file(base, kind))?;
@@ -63,7 +63,7 @@ fn remove_old(dir: &Dir, base: Offset, end: Offset) -> Result<usize> {
     let mut removed = 0;
     for entry in dir.disk.list(&dir.path).at("list", &dir.path)? {
         let Some((old, kind)) = parse_name(&entry.name) else { continue };
-        if kind != Kind::Snapshot && (old == base || (old > base && old < end)) {
+        if kind != Kind::Snapshot && (old == base || (base..end).contains(&old)) {
             dir.remove(&dir.path.join(&entry.name))?;
             removed += 1;
         }

@@ -387,6 +387,22 @@ fn a_cleaning_can_be_ended() {
 }
 
 #[test]
+fn a_cleaning_that_fails_leaves_the_log_and_no_files() {
+    let (disk, mut log) = new_log(compacted());
+    put(&mut log, &[("a", Some("1")), ("b", Some("1"))]);
+    put(&mut log, &[("a", Some("2"))]);
+    roll(&mut log);
+    let what = log.cleanable(None, NOW).unwrap().unwrap();
+    disk.set_capacity_bytes(disk.used_bytes() + 20);
+    assert!(matches!(try_clean(&mut log, what, LIMITS, NOW), Err(Error::Io { .. })));
+    assert!(!files(&disk).iter().any(|name| name.ends_with(".cleaned")));
+    assert_eq!(short(&log), "0:a=1 1:b=1 2:a=2 3:roll=r");
+    disk.set_capacity_bytes(u64::MAX);
+    try_clean(&mut log, what, LIMITS, NOW).unwrap();
+    assert_eq!(short(&log), "1:b=1 2:a=2 3:roll=r");
+}
+
+#[test]
 fn a_gap_that_no_cleaning_has_made_is_where_the_log_ends() {
     use log::disk::Disk as _;
     let ends = |recovery: Recovery| {
