@@ -161,20 +161,21 @@ fn open(
     if home.is_outdated() && home.disk.stat(&path).ok().flatten().is_none() {
         return Err(OpenError::OutdatedCheckpoints);
     }
-    if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_some_and(|found| found != topic.id) {
+    let known = log::checkpoint::read_topic_id(&*home.disk, &path)?;
+    if known.is_some_and(|found| found != topic.id) {
         return Err(OpenError::OfAnotherTopic);
     }
     let recovery = home.recovery(&id);
     let config = topic_config(node, image, &topic.name)?;
     let expiration_ms = node.config().log.producer_id_expiration_ms;
     let disk = Arc::clone(&home.disk);
-    let (log, report) =
+    let (mut log, report) =
         Log::open(disk, &path, id.clone(), log_config(&config, expiration_ms), recovery, clock::now())?;
     if let Some(cut) = &report.cut {
         tracing::warn!(partition = %id, position = cut.position, bytes = cut.bytes, reason = %cut.reason, "recovery cut an incomplete tail that was never acknowledged as durable");
     }
-    if log::checkpoint::read_topic_id(&*home.disk, &path)?.is_none() {
-        log::checkpoint::write_topic_id(&*home.disk, &path, topic.id)?;
+    if known.is_none() {
+        log.write_topic_id(topic.id)?;
     }
     let surroundings = Surroundings {
         counts: node.metrics().topic(&topic.name),
@@ -266,8 +267,8 @@ fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), l
 
 /// Takes a deleted topic out of service and removes its files.
 fn remove(node: &Arc<Node>, topic: &Topic) {
-    let failed = |partition: &Partition, error: log::Error| {
-        tracing::error!(partition = %partition.id(), %error, "cannot remove the files of a deleted topic");
+    let failed = |id: &TopicPartition, error: log::Error| {
+        tracing::error!(partition = %id, %error, "cannot remove the files of a deleted topic");
     };
     let mut renamed = vec![];
     // All are renamed first, so that a crash in between leaves little that looks like a partition.
@@ -276,17 +277,32 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
         let deleted = partition.delete(node.random_uuid());
         home.removed(partition.id());
         match deleted {
-            Ok(path) => renamed.push((partition, home, path)),
-            Err(error) => failed(&partition, error),
+            Ok(path) => renamed.push((partition.id().clone(), home, path)),
+            Err(error) => failed(partition.id(), error),
         }
     }
-    for (partition, home, path) in renamed {
-        if let Err(error) = log_dir::remove_partition(&*home.disk, &path) {
-            failed(&partition, error);
+    // Of those that could not be opened no log is there to do it.
+    for index in topic.partitions.keys() {
+        let id = TopicPartition::new(Arc::clone(&topic.name), *index);
+        for home in node.partitions().directories() {
+            let unique = node.random_uuid();
+            match log_dir::delete_partition(&*home.disk, &home.path, &id, topic.id, unique) {
+                Ok(None) => {}
+                Ok(Some(path)) => {
+                    home.removed(&id);
+                    renamed.push((id.clone(), home, path));
+                }
+                Err(error) => failed(&id, error),
+            }
         }
     }
-    // Before a topic of the same name can come.
+    // Before a topic of the same name can come. This makes the new names durable as well.
     write_outdated_checkpoints(node);
+    for (id, home, path) in renamed {
+        if let Err(error) = log_dir::remove_partition(&*home.disk, &path) {
+            failed(&id, error);
+        }
+    }
     node.metrics().forget_topic(&topic.name);
     forget_offsets(node, topic);
 }

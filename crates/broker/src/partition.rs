@@ -220,10 +220,10 @@ impl Partition {
         self.durability.wake();
     }
 
-    /// Flushes and closes the log in order, at the end of the process.
-    pub(crate) fn close(&self) -> Result<(), LogError> {
+    /// Nothing is appended any more, at the end of the process. Answers the log, to be closed.
+    pub(crate) fn stop(&self) -> MutexGuard<'_, Log> {
         self.failed.store(true, Ordering::Release);
-        self.log.lock().close()
+        self.log.lock()
     }
 
     /// The partition is gone from this node: everybody looks again and finds that. Answers where its files wait to be

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use log::checkpoint::MetaProperties;
 use log::disk::{Disk, OsDisk};
-use log::log_dir;
+use log::{Log, log_dir};
 use metadata::configs::ServerConfig;
 use metadata::controller::activation_records;
 use metadata::{ClusterImage, MetadataLoader, MetadataVersion, records};
@@ -282,18 +282,11 @@ impl Running {
 
 /// Flushes and closes every log; a directory all of whose logs were open and closed is marked clean.
 fn close(node: &Node) {
-    let mut unclean = vec![];
-    for partition in node.partitions().all() {
-        if let Err(error) = partition.close() {
-            tracing::error!(partition = %partition.id(), %error, "the log was not closed in order; the next start recovers it");
-            unclean.push(partition.directory());
-        }
-    }
     let epoch = node.image().broker(node.id()).map_or(-1, |broker| broker.epoch);
     for directory in node.partitions().directories() {
-        let index = directory.index;
-        let marked = match node.partitions().write_checkpoints(index) {
-            Ok(()) if !unclean.contains(&index) && !directory.is_incomplete() => {
+        let all_closed = close_logs(node, directory);
+        let marked = match node.partitions().write_checkpoints(directory.index) {
+            Ok(()) if all_closed && !directory.is_incomplete() => {
                 log_dir::mark_clean(&*directory.disk, &directory.path, epoch)
             }
             other => other,
@@ -302,6 +295,28 @@ fn close(node: &Node) {
             tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
         }
     }
+}
+
+/// Whether every log of a directory was closed in order.
+fn close_logs(node: &Node, directory: &Directory) -> bool {
+    let partitions = node.partitions().in_directory(directory.index);
+    let mut logs: Vec<_> = partitions.iter().map(|partition| partition.stop()).collect();
+    let mut logs: Vec<&mut Log> = logs.iter_mut().map(|log| &mut **log).collect();
+    let closed = match Log::close_all(&*directory.disk, &directory.path, &mut logs) {
+        Ok(closed) => closed,
+        Err(error) => {
+            tracing::error!(directory = %directory.path.display(), %error, "the logs were not closed in order; the next start recovers them");
+            return false;
+        }
+    };
+    let mut all_closed = true;
+    for (partition, closed) in partitions.iter().zip(closed) {
+        if let Err(error) = closed {
+            tracing::error!(partition = %partition.id(), %error, "the log was not closed in order; the next start recovers it");
+            all_closed = false;
+        }
+    }
+    all_closed
 }
 
 struct Bound {

@@ -40,7 +40,7 @@ fn open(dir: &Path, clean_shutdown: bool) -> Outcome<Log> {
 
 fn write(dir: &Path) -> Outcome<()> {
     let mut log = open(dir, false)?;
-    checkpoint::write_topic_id(&OsDisk, dir, Uuid::from_random(42))?;
+    log.write_topic_id(Uuid::from_random(42))?;
     for at in 0..60_i64 {
         let epoch = LeaderEpoch((at / 20) as i32);
         let now = Now { unix_ms: 1_800_000_000_000 + at, monotonic_ms: 0 };

@@ -9,7 +9,7 @@ use std::path::Path;
 use protocol::{BrokerId, LeaderEpoch, Offset, TopicPartition, Uuid};
 
 use crate::disk::{Disk, read_file, replace_file};
-use crate::error::{Result, corrupt};
+use crate::error::{At as _, Result, corrupt};
 
 /// A checkpoint greater than this is none: a line of the longest topic name has under 300 bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -70,6 +70,8 @@ impl OffsetCheckpoint {
 }
 
 pub(crate) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
+/// What is about to take its name. The next start removes it.
+pub(crate) const NEW_LEADER_EPOCHS: &str = "leader-epoch-checkpoint.tmp";
 
 pub(crate) fn read_leader_epochs(disk: &dyn Disk, dir: &Path) -> Result<Vec<(LeaderEpoch, Offset)>> {
     let path = dir.join(LEADER_EPOCHS);
@@ -193,12 +195,17 @@ fn read_properties(disk: &dyn Disk, path: &Path) -> Result<Option<BTreeMap<Strin
     Ok(Some(pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().replace('\\', ""))).collect()))
 }
 
-const PARTITION_METADATA: &str = "partition.metadata";
+pub(crate) const PARTITION_METADATA: &str = "partition.metadata";
 
-/// The topic id in the `partition.metadata` of a partition's directory, if there is one.
+/// The topic id in the `partition.metadata` of a partition's directory, if there is one. A file that a crash kept from being
+/// complete says nothing: it becomes durable with the first records that do.
 pub fn read_topic_id(disk: &dyn Disk, dir: &Path) -> Result<Option<Uuid>> {
     let path = dir.join(PARTITION_METADATA);
     let Some(properties) = read_properties(disk, &path)? else { return Ok(None) };
+    let len = disk.stat(&path).at("look at", &path)?.map_or(0, |stat| stat.len);
+    if len < format_topic_id(Uuid::ZERO).len() as u64 || properties.is_empty() {
+        return Ok(None);
+    }
     let id = properties.get("topic_id").and_then(|id| id.parse().ok()).filter(|id: &Uuid| !id.is_zero());
     if properties.get("version").map(String::as_str) != Some("0") || id.is_none() {
         return Err(corrupt(&path, 0, format!("{properties:?}"), "version 0 and a topic id"));
@@ -206,9 +213,9 @@ pub fn read_topic_id(disk: &dyn Disk, dir: &Path) -> Result<Option<Uuid>> {
     Ok(id)
 }
 
-/// Writes the topic id into a partition's directory, which must exist. To be done before the first append.
-pub fn write_topic_id(disk: &dyn Disk, dir: &Path, topic_id: Uuid) -> Result<()> {
-    replace_file(disk, &dir.join(PARTITION_METADATA), format!("version: 0\ntopic_id: {topic_id}").as_bytes())
+/// The content of `partition.metadata`.
+pub(crate) fn format_topic_id(topic_id: Uuid) -> String {
+    format!("version: 0\ntopic_id: {topic_id}")
 }
 
 #[cfg(test)]
@@ -275,15 +282,18 @@ mod tests {
 
     #[test]
     fn partition_metadata() {
-        let disk = write(b"", "x");
-        assert_eq!(read_topic_id(&disk, "/d".as_ref()).unwrap(), None);
-        write_topic_id(&disk, "/d".as_ref(), Uuid::METADATA_TOPIC).unwrap();
-        assert_eq!(
-            disk.dump()[Path::new("/d/partition.metadata")],
-            b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ"
-        );
-        assert_eq!(read_topic_id(&disk, "/d".as_ref()).unwrap(), Some(Uuid::METADATA_TOPIC));
-        assert!(read_topic_id(&write(b"version: 0\n", "partition.metadata"), "/d".as_ref()).is_err());
+        let read = |text: &[u8]| read_topic_id(&write(text, PARTITION_METADATA), "/d".as_ref());
+        let whole = format_topic_id(Uuid::METADATA_TOPIC);
+        assert_eq!(whole, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ");
+        assert_eq!(read(whole.as_bytes()).unwrap(), Some(Uuid::METADATA_TOPIC));
+        assert_eq!(read_topic_id(&write(b"", "x"), "/d".as_ref()).unwrap(), None);
+        // As a crash may leave it.
+        for torn in 0..whole.len() {
+            assert_eq!(read(&whole.as_bytes()[..torn]).unwrap(), None);
+        }
+        assert_eq!(read(&vec![0; whole.len()]).unwrap(), None);
+        assert!(read(b"version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ").is_err());
+        assert!(read(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQAA").is_err());
     }
 
     proptest! {

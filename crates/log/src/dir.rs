@@ -69,14 +69,13 @@ impl Dir {
         if *deleted { Err(Error::Fenced { path: self.path.clone() }) } else { Ok(deleted) }
     }
 
-    /// Gives the directory the name of one that waits to be removed, durably. What is under way in it comes first.
+    /// Gives the directory the name of one that waits to be removed: durable once the directory above it is synced. What is
+    /// under way in it comes first.
     pub(crate) fn delete(&self, to: &Path) -> Result<()> {
         let mut deleted = self.deleted.write();
         // Also where renaming fails: nobody may use the log after this.
         *deleted = true;
-        self.disk.rename(&self.path, to).at("rename", &self.path)?;
-        let parent = self.path.parent().unwrap_or(&self.path);
-        self.disk.sync_dir(parent).at("sync", parent)
+        self.disk.rename(&self.path, to).at("rename", &self.path)
     }
 
     /// Opens a file in it.
@@ -92,7 +91,7 @@ impl Dir {
     }
 
     pub(crate) fn file(&self, base_offset: Offset, kind: Kind) -> PathBuf {
-        self.path.join(format!("{:020}{}{}", base_offset.get(), kind.suffix(), self.suffix))
+        self.path.join(file_name(base_offset, kind) + self.suffix)
     }
 
     /// Renames a file so that it is no longer part of the log. `None` if there is no such file.
@@ -117,6 +116,21 @@ impl Dir {
         }
     }
 
+    /// Writes a file in it anew; not durable.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        let file = self.open(&path, true)?;
+        file.set_len(0).at("truncate", &path)?;
+        file.write_at(bytes, 0).at("write", &path)
+    }
+
+    /// Gives a file in it the name of another, which it replaces; not durable.
+    pub(crate) fn rename_file(&self, from: &str, to: &str) -> Result<()> {
+        let _here = self.here()?;
+        let from = self.path.join(from);
+        self.disk.rename(&from, &self.path.join(to)).at("rename", &from)
+    }
+
     /// Makes the names in the directory durable.
     pub(crate) fn sync(&self) -> Result<()> {
         let _here = self.here()?;
@@ -138,6 +152,11 @@ impl Dir {
             _ => Ok(()),
         }
     }
+}
+
+/// `BASE_OFFSET.log` and so on.
+pub(crate) fn file_name(base_offset: Offset, kind: Kind) -> String {
+    format!("{:020}{}", base_offset.get(), kind.suffix())
 }
 
 /// The base offset and kind in the name of a segment's file, or `None` for any other name.

@@ -13,6 +13,9 @@ use crate::error::Result;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LeaderEpochs {
     starts: BTreeMap<LeaderEpoch, Offset>,
+    /// The last of them, as long as it has no records: it is not in `starts`, nor in the file, and is known after a restart
+    /// from the leader that begins anew.
+    leading: Option<(LeaderEpoch, Offset)>,
     /// Counts changes; the file holds those up to `written`.
     changes: u64,
     written: u64,
@@ -21,19 +24,40 @@ pub(crate) struct LeaderEpochs {
 impl LeaderEpochs {
     pub(crate) fn load(dir: &Dir) -> Result<Self> {
         let starts = read_leader_epochs(dir.disk.as_ref(), &dir.path)?.into_iter().collect();
-        Ok(Self { starts, changes: 0, written: 0 })
+        Ok(Self { starts, ..Self::default() })
     }
 
     pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
-        self.starts.last_key_value().map(|(epoch, _)| *epoch)
+        self.all().next_back().map(|(epoch, _)| epoch)
     }
 
     /// The epoch of the record at an offset, as far as it is known.
     pub(crate) fn of_offset(&self, offset: Offset) -> Option<LeaderEpoch> {
-        self.starts.iter().take_while(|(_, start)| **start <= offset).last().map(|(epoch, _)| *epoch)
+        self.all().take_while(|(_, start)| *start <= offset).last().map(|(epoch, _)| epoch)
     }
 
-    /// A batch of an epoch begins at an offset, or a leader begins there.
+    fn all(&self) -> impl DoubleEndedIterator<Item = (LeaderEpoch, Offset)> {
+        self.starts.iter().map(|(epoch, start)| (*epoch, *start)).chain(self.leading)
+    }
+
+    /// A leader begins at the end of the log.
+    pub(crate) fn begin(&mut self, epoch: LeaderEpoch, end: Offset) {
+        if epoch < LeaderEpoch(0) || end < Offset::ZERO || self.latest() == Some(epoch) {
+            return;
+        }
+        self.drop_contradicting(epoch, end);
+        self.leading = Some((epoch, end));
+    }
+
+    /// Entries that contradict a new one were never agreed upon.
+    fn drop_contradicting(&mut self, epoch: LeaderEpoch, start: Offset) {
+        let before = self.starts.len();
+        self.starts.retain(|old, old_start| *old < epoch && *old_start < start);
+        self.changes += u64::from(self.starts.len() != before);
+        self.leading = None;
+    }
+
+    /// A batch of an epoch begins at an offset.
     pub(crate) fn assign(&mut self, epoch: LeaderEpoch, start: Offset) {
         if epoch < LeaderEpoch(0) || start < Offset::ZERO {
             return;
@@ -44,8 +68,7 @@ impl LeaderEpochs {
         {
             return;
         }
-        // Entries that contradict the new one were never agreed upon.
-        self.starts.retain(|old, old_start| *old < epoch && *old_start < start);
+        self.drop_contradicting(epoch, start);
         self.starts.insert(epoch, start);
         self.changes += 1;
     }
@@ -75,20 +98,28 @@ impl LeaderEpochs {
         if self.latest() == Some(epoch) {
             return Some((epoch, log_end_offset));
         }
-        let (_, end) = self.starts.range(LeaderEpoch(epoch.get().checked_add(1)?)..).next()?;
+        let (_, end) = self.all().find(|(other, _)| *other > epoch)?;
         let floor = self.starts.range(..=epoch).next_back().map_or(epoch, |(floor, _)| *floor);
-        Some((floor, *end))
+        Some((floor, end))
     }
 
     /// Forgets epochs that begin at or after an offset.
     pub(crate) fn truncate_from_end(&mut self, end: Offset) {
         let before = self.starts.len();
+        self.leading = self.leading.filter(|(_, start)| *start < end);
         self.starts.retain(|_, start| *start < end);
         self.changes += u64::from(self.starts.len() != before);
     }
 
     /// Forgets epochs that end before an offset.
     pub(crate) fn truncate_from_start(&mut self, log_start: Offset) {
+        if let Some((_, start)) = &mut self.leading
+            && *start <= log_start
+        {
+            *start = log_start;
+            self.changes += u64::from(!self.starts.is_empty());
+            self.starts.clear();
+        }
         let covering = self
             .starts
             .iter()
@@ -104,6 +135,7 @@ impl LeaderEpochs {
     pub(crate) fn clear(&mut self) {
         self.changes += u64::from(!self.starts.is_empty());
         self.starts.clear();
+        self.leading = None;
     }
 
     /// The bytes of the file and the change that they contain, if the file is behind.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::{TopicPartition, Uuid};
 
+use crate::checkpoint::read_topic_id;
 use crate::disk::{Disk, LockGuard, replace_file};
 use crate::error::{At as _, Error, Result};
 
@@ -104,6 +105,26 @@ pub(crate) fn deleted_name(topic_partition: &TopicPartition, unique: Uuid) -> St
     let topic = &topic_partition.topic;
     let keep = topic.floor_char_boundary(MAX_NAME_BYTES.saturating_sub(suffix.len()).min(topic.len()));
     format!("{}{suffix}", &topic[..keep])
+}
+
+/// Renames the directory of a partition whose log is not open, as [`Log::delete`](crate::Log::delete) does. `None` if there
+/// is none, or it says that it is another topic's.
+pub fn delete_partition(
+    disk: &dyn Disk,
+    log_dir: &Path,
+    topic_partition: &TopicPartition,
+    topic_id: Uuid,
+    unique: Uuid,
+) -> Result<Option<PathBuf>> {
+    let path = log_dir.join(topic_partition.to_string());
+    if disk.stat(&path).at("look at", &path)?.is_none()
+        || read_topic_id(disk, &path)?.is_some_and(|found| found != topic_id)
+    {
+        return Ok(None);
+    }
+    let to = log_dir.join(deleted_name(topic_partition, unique));
+    disk.rename(&path, &to).at("rename", &path)?;
+    Ok(Some(to))
 }
 
 /// Removes a directory with the files in it.

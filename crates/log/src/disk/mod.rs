@@ -34,6 +34,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn remove_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Makes everything durable that was written to the file system of a directory, bytes and names. It may not know of a
+    /// file that could not be written: only [`DiskFile::sync_data`] of the handle that wrote says that.
+    fn sync_all(&self, dir: &Path) -> io::Result<()>;
     /// Takes an exclusive lock on a file, made if missing, for as long as the guard lives; `None` if someone else
     /// has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard>>>;

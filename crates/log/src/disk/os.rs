@@ -74,6 +74,10 @@ impl Disk for OsDisk {
         File::open(dir)?.sync_all()
     }
 
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(dir)?)?)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard>>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         // Java's `FileChannel.lock` is `fcntl`, so that is what keeps Apache Kafka out. Such a lock does not

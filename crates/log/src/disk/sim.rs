@@ -467,6 +467,20 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn sync_all(&self, _dir: &Path) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.operate()?;
+        for dir in state.dirs.values_mut() {
+            let changes = std::mem::take(&mut dir.unsynced);
+            changes.iter().for_each(|change| change.apply(&mut dir.durable));
+        }
+        for file in state.files.values_mut() {
+            let changes = std::mem::take(&mut file.unsynced);
+            changes.iter().for_each(|change| change.apply(&mut file.durable));
+        }
+        Ok(())
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard>>> {
         self.open(path, true)?;
         let mut state = self.0.lock();

@@ -149,6 +149,7 @@ impl Log {
             self.epochs.assign(batch.header().partition_leader_epoch, batch.header().base_offset);
         }
         self.log_end_offset = incoming.last_offset + 1;
+        self.durability.touched();
         for txn in self.producers.apply(changes, self.log_end_offset, Some(now.unix_ms)) {
             self.durability.names_changed();
             self.active.txn_index.append(&self.dir, &txn).inspect_err(|_| self.fence())?;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use protocol::Offset;
 
 use super::Log;
-use crate::checkpoint::LEADER_EPOCHS;
+use crate::checkpoint::{LEADER_EPOCHS, PARTITION_METADATA};
 use crate::dir::{Dir, Kind};
 use crate::disk::DiskFile;
 use crate::error::{At as _, Result};
@@ -30,11 +30,23 @@ pub(super) struct Durability {
     dir_is_new: bool,
     /// Counts truncations: a flush from before one says nothing about the bytes after it.
     generation: u64,
+    /// Whether the files say something else than when the log was opened, or may.
+    touched: bool,
+    /// `partition.metadata` was written, and not synced.
+    topic_id_is_new: bool,
 }
 
 impl Durability {
-    pub(super) const fn new(offset: Offset, dir_is_new: bool) -> Self {
-        Self { offset, names: 1, names_synced: 0, dir_is_new, generation: 0 }
+    pub(super) const fn new(dir_is_new: bool) -> Self {
+        Self {
+            offset: Offset::ZERO,
+            names: 1,
+            names_synced: 0,
+            dir_is_new,
+            generation: 0,
+            touched: false,
+            topic_id_is_new: false,
+        }
     }
 
     pub(super) const fn generation(&self) -> u64 {
@@ -43,6 +55,17 @@ impl Durability {
 
     pub(super) const fn names_changed(&mut self) {
         self.names += 1;
+        self.touched = true;
+    }
+
+    /// Records were appended, or the files are not to be taken for what was closed.
+    pub(super) const fn touched(&mut self) {
+        self.touched = true;
+    }
+
+    /// `partition.metadata` was written. It becomes durable with the first records.
+    pub(super) const fn topic_id_written(&mut self) {
+        self.topic_id_is_new = true;
     }
 
     /// Everything up to an offset was found by opening the log.
@@ -54,7 +77,7 @@ impl Durability {
     pub(super) fn truncated(&mut self, offset: Offset) {
         self.offset = self.offset.min(offset);
         self.generation += 1;
-        self.names += 1;
+        self.names_changed();
     }
 }
 
@@ -69,6 +92,7 @@ pub struct FlushTarget {
     files: Vec<(PathBuf, Arc<dyn DiskFile>)>,
     names: Option<u64>,
     dir_is_new: bool,
+    topic_id_is_new: bool,
     epochs: Option<(u64, Vec<u8>)>,
     fenced: Arc<AtomicBool>,
 }
@@ -84,10 +108,21 @@ impl FlushTarget {
         self.try_sync().inspect_err(|_| self.fenced.store(true, Ordering::Release))
     }
 
-    fn try_sync(&self) -> Result<()> {
+    /// The leader epochs to write, with the change that they contain.
+    pub(super) fn epochs(&self) -> Option<&(u64, Vec<u8>)> {
+        self.epochs.as_ref()
+    }
+
+    /// Syncs the bytes of files only.
+    pub(super) fn sync_files(&self) -> Result<()> {
         for (path, file) in &self.files {
             file.sync_data().at("sync", path)?;
         }
+        Ok(())
+    }
+
+    fn try_sync(&self) -> Result<()> {
+        self.sync_files()?;
         if let Some((_, bytes)) = &self.epochs {
             self.dir.replace(LEADER_EPOCHS, bytes)?;
         } else if self.names.is_some() {
@@ -135,6 +170,10 @@ impl Log {
         if let (true, Some(first)) = (names.is_some(), first) {
             files.extend(self.snapshot_file(first)?);
         }
+        if durability.topic_id_is_new {
+            let path = self.dir.path.join(PARTITION_METADATA);
+            files.push((path.clone(), self.dir.open(&path, false)?));
+        }
         Ok(Some(FlushTarget {
             offset: self.log_end_offset,
             generation: durability.generation,
@@ -142,9 +181,15 @@ impl Log {
             files,
             names,
             dir_is_new: durability.dir_is_new,
+            topic_id_is_new: durability.topic_id_is_new,
             epochs,
             fenced: self.fenced.clone(),
         }))
+    }
+
+    /// Whether closing has something to do.
+    pub(super) const fn is_touched(&self) -> bool {
+        self.durability.touched
     }
 
     /// Takes note of a target that was synced. Nothing happens if the sync failed, or for what was truncated since.
@@ -154,6 +199,7 @@ impl Log {
         }
         self.durability.names_synced = target.names.unwrap_or_default().max(self.durability.names_synced);
         self.durability.dir_is_new &= !target.dir_is_new;
+        self.durability.topic_id_is_new &= !target.topic_id_is_new;
         if let Some((change, _)) = &target.epochs {
             self.epochs.set_written(*change);
         }
@@ -169,21 +215,6 @@ impl Log {
             self.mark_flushed(&target);
         }
         Ok(())
-    }
-
-    /// Makes everything durable, with the indexes of the active segment and the producers' state, so that a log opened
-    /// after a clean shutdown has nothing to scan.
-    pub fn close(&mut self) -> Result<()> {
-        self.check_not_fenced()?;
-        self.active.seal(&self.dir)?;
-        self.take_snapshot()?;
-        self.flush()?;
-        let mut files = self.active.index_files(&self.dir)?;
-        files.extend(self.snapshot_file(self.producers.end_offset())?);
-        for (path, file) in files {
-            file.sync_data().at("sync", &path)?;
-        }
-        self.dir.sync()
     }
 
     /// The snapshot of the producers at an offset, if there is one.

@@ -8,6 +8,7 @@
 mod append;
 mod by_time;
 mod clean;
+mod close;
 mod flush;
 mod open;
 mod read;
@@ -23,10 +24,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use protocol::{LeaderEpoch, Offset, TopicPartition, Uuid};
 use stdx::Now;
 
+use crate::checkpoint::{PARTITION_METADATA, format_topic_id};
 use crate::config::LogConfig;
-use crate::dir::{Dir, Kind};
+use crate::dir::{Dir, Kind, file_name};
 use crate::disk::read_file;
-use crate::error::{At as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::leader_epochs::LeaderEpochs;
 use crate::log_dir::deleted_name;
 use crate::producer::{self, ProducerState};
@@ -144,7 +146,7 @@ impl Log {
 
     /// This broker becomes the leader in an epoch, which begins at the end of the log.
     pub fn start_leader_epoch(&mut self, epoch: LeaderEpoch) {
-        self.epochs.assign(epoch, self.log_end_offset);
+        self.epochs.begin(epoch, self.log_end_offset);
     }
 
     /// Closes the files of what is durable; they are opened again when needed. For partitions that are idle.
@@ -157,8 +159,9 @@ impl Log {
         }
     }
 
-    /// Renames the directory so that it no longer counts, durably, and answers the new path, for
+    /// Renames the directory so that it no longer counts, and answers the new path, for
     /// [`log_dir::remove_partition`](crate::log_dir::remove_partition). `unique` keeps two deletions of the same name apart.
+    /// Durable once the log directory is synced ([`Disk::sync_dir`](crate::disk::Disk::sync_dir)).
     ///
     /// The log takes nothing more after this, whatever comes of it, and touches nothing at its path, where another log
     /// may be: not even a [`FlushTarget`] that was taken before. Ranges that were read stay readable.
@@ -202,6 +205,17 @@ impl Log {
         self.fenced.store(true, Ordering::Release);
     }
 
+    /// Says in `partition.metadata` whose log it is. Durable with the first records.
+    pub fn write_topic_id(&mut self, topic_id: Uuid) -> Result<()> {
+        self.check_not_fenced()?;
+        self.dir.write(PARTITION_METADATA, format_topic_id(topic_id).as_bytes())?;
+        self.durability.topic_id_written();
+        if self.log_end_offset > Offset::ZERO {
+            self.durability.names_changed();
+        }
+        Ok(())
+    }
+
     /// Runs a change of several files. If it fails midway nobody knows what they hold: the log is fenced.
     fn fencing<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.check_not_fenced()?;
@@ -237,10 +251,7 @@ impl Log {
         if self.snapshots.contains(&offset) {
             return Ok(());
         }
-        let path = self.dir.file(offset, Kind::Snapshot);
-        let file = self.dir.open(&path, true)?;
-        file.set_len(0).at("truncate", &path)?;
-        file.write_at(&producer::encode(&self.producers), 0).at("write", &path)?;
+        self.dir.write(&file_name(offset, Kind::Snapshot), &producer::encode(&self.producers))?;
         self.snapshots.insert(offset);
         self.durability.names_changed();
         Ok(())

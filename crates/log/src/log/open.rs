@@ -88,8 +88,6 @@ impl Log {
         recovery: Recovery,
         now: Now,
     ) -> Result<(Self, RecoveryReport)> {
-        // One that a process made which then was killed may have a name that is not on the disk yet.
-        let dir_is_new = !recovery.clean_shutdown || disk.stat(path).at("look at", path)?.is_none();
         disk.create_dir_all(path).at("create", path)?;
         let dir = Arc::new(Dir::new(disk, path.to_owned()));
         let listing = list(&dir)?;
@@ -106,6 +104,13 @@ impl Log {
                 Segment::create(&dir, base_offset, now.unix_ms, jitter(base_offset))?
             }
         };
+        // One that a process made which then was killed, or had nothing to close in it, may have a name that is not on the
+        // disk yet.
+        let is_empty = segments.is_empty() && active.size_bytes == 0;
+        let dir_is_new = !recovery.clean_shutdown || is_empty;
+        let is_new = listing.segments.is_empty() && listing.snapshots.is_empty();
+        // There is nothing to recover where there is nothing.
+        let recovery = Recovery { clean_shutdown: recovery.clean_shutdown || is_new, ..recovery };
         let first = segments.first().unwrap_or(&active).base_offset;
         let log_start_offset = recovery.log_start_offset.max(first);
         let mut log = Self {
@@ -120,7 +125,7 @@ impl Log {
             high_watermark: log_start_offset,
             producers: ProducerState::default(),
             snapshots: listing.snapshots.clone(),
-            durability: Durability::new(Offset::ZERO, dir_is_new),
+            durability: Durability::new(dir_is_new),
             fenced: Arc::new(AtomicBool::new(false)),
         };
         log.load(&listing, recovery, now, &mut report)?;
@@ -135,6 +140,7 @@ impl Log {
         report: &mut RecoveryReport,
     ) -> Result<()> {
         if !recovery.clean_shutdown {
+            self.durability.touched();
             self.drop_dead_segments()?;
         }
         // Bytes from here on may be torn.
@@ -174,6 +180,7 @@ impl Log {
         let durable =
             if recovery.clean_shutdown { self.log_end_offset } else { trusted.min(self.log_end_offset) };
         self.durability.loaded(durable);
+        self.close_idle_files();
         Ok(())
     }
 
@@ -202,13 +209,19 @@ impl Log {
         report: &mut RecoveryReport,
     ) -> Result<()> {
         for segment in self.older.iter_mut().chain([&mut self.active]).take(intact) {
-            if listing.files.contains(&(segment.base_offset, Kind::TxnIndex)) {
+            let base_offset = segment.base_offset;
+            let has = |kind| listing.files.contains(&(base_offset, kind));
+            if has(Kind::TxnIndex) {
                 segment.set_txn_index_exists();
+            }
+            if segment.size_bytes == 0 && !has(Kind::OffsetIndex) && !has(Kind::TimeIndex) {
+                continue;
             }
             match segment.load_indexes(&self.dir) {
                 Ok(()) => {}
                 Err(error) if is_not_found(&error) || matches!(error, Error::Corrupt { .. }) => {
                     report.indexes_rebuilt += 1;
+                    self.durability.names_changed();
                     segment.rebuild_indexes(&self.dir, &self.config)?;
                 }
                 Err(error) => return Err(error),

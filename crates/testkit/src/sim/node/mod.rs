@@ -86,14 +86,27 @@ impl Node {
             self.step_flush(scene);
         }
         let mut clean: Vec<bool> = self.directories.iter().map(|directory| !directory.incomplete).collect();
-        for partition in self.partitions.values_mut() {
-            partition.failed = true;
-            if let Err(error) = partition.log.close() {
-                scene.trace(format_args!("{} does not close: {error}", partition.id));
-                clean[partition.directory] = false;
-            }
-        }
         for (index, clean) in clean.iter_mut().enumerate() {
+            let ours = self.partitions.values_mut().filter(|partition| partition.directory == index);
+            let (ids, mut logs): (Vec<_>, Vec<&mut Log>) = ours
+                .map(|partition| {
+                    partition.failed = true;
+                    (partition.id.clone(), &mut partition.log)
+                })
+                .unzip();
+            let directory = &self.directories[index];
+            match Log::close_all(&*directory.disk, &directory.path, &mut logs) {
+                Ok(closed) => {
+                    for (id, error) in ids.iter().zip(closed).filter_map(|(id, closed)| Some((id, closed.err()?))) {
+                        scene.trace(format_args!("{id} does not close: {error}"));
+                        *clean = false;
+                    }
+                }
+                Err(error) => {
+                    scene.trace(format_args!("directory {index} does not close: {error}"));
+                    *clean = false;
+                }
+            }
             let marked = self.write_checkpoints(index).and_then(|()| match *clean {
                 true => self.directories[index].mark_clean(),
                 false => Ok(()),
@@ -221,10 +234,10 @@ impl Node {
         let recovery = directory.recovery(&id.partition);
         let config = cluster.topic_config(image, &id.partition.topic);
         let name = id.partition.clone();
-        let (log, report) =
+        let (mut log, report) =
             Log::open(disk.clone(), &path, name, log_config(&config, &scene.plan), recovery, scene.now)?;
         if log::checkpoint::read_topic_id(&*disk, &path)?.is_none() {
-            log::checkpoint::write_topic_id(&*disk, &path, id.topic_id)?;
+            log.write_topic_id(id.topic_id)?;
         }
         let (log_start, log_end) = (log.log_start_offset(), log.log_end_offset());
         let found = log.read(log_start, u64::MAX, true, log_end)?;
@@ -330,12 +343,26 @@ impl Node {
             }
             scene.observe(&Event::Deleted { id: &partition.id });
         }
+        for index in topic.partitions.keys() {
+            let id = TopicPartition::new(topic.name.clone(), *index);
+            for (home, directory) in self.directories.iter_mut().enumerate() {
+                let unique = Uuid::from_random(scene.random.next_u128());
+                match log_dir::delete_partition(&*directory.disk, &directory.path, &id, topic.id, unique) {
+                    Ok(None) => {}
+                    Ok(Some(path)) => {
+                        directory.outdated = true;
+                        renamed.push((home, path));
+                    }
+                    Err(error) => scene.trace(format_args!("{id} is not deleted: {error}")),
+                }
+            }
+        }
+        self.write_outdated_checkpoints(scene);
         for (home, path) in renamed {
             if let Err(error) = log_dir::remove_partition(&*self.directories[home].disk, &path) {
                 scene.trace(format_args!("{} is not removed: {error}", path.display()));
             }
         }
-        self.write_outdated_checkpoints(scene);
         let deleted = [DeletedTopic { name: &topic.name, id: topic.id }];
         for index in 0..scene.plan.offsets_partitions {
             let token = scene.token();
