@@ -12,6 +12,7 @@ use crate::doomed::Doomed;
 use crate::groups::rewrite_where_due;
 use crate::node::Node;
 use crate::partition::Partition;
+use crate::partitions::Directory;
 
 /// How long files stay open that nobody needs.
 const CLOSE_IDLE_FILES_MS: u64 = 60_000;
@@ -109,10 +110,16 @@ fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {
     }
 }
 
-/// What was read is open until then, three files a segment; what is needed is opened again.
+/// What was read is open until then, three files a segment; what is needed is opened again. Where too many are open that
+/// nobody wants synced, they are synced for that.
 fn close_idle_files(node: &Arc<Node>, _: &mut Doomed) {
+    let crowded = |directory: &Directory| directory.disk.handles().are_crowded();
+    let crowded = node.partitions().directories().iter().any(crowded);
     for partition in node.partitions().all() {
         partition.log().close_idle_files();
+        if crowded && partition.has_unflushed() {
+            partition.request_flush();
+        }
     }
 }
 

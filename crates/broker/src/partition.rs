@@ -301,6 +301,11 @@ impl Partition {
         self.log.lock().log_end_offset().get() - self.durable.load(Ordering::Acquire)
     }
 
+    /// Whether something is not on the disk yet.
+    pub(crate) fn has_unflushed(&self) -> bool {
+        self.unflushed() > 0
+    }
+
     /// From a failure of the log to what a client is told. A failing disk is logged here, once.
     fn refusal(&self, error: &LogError) -> Refusal {
         match error {

@@ -535,14 +535,19 @@ fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
     }
 }
 
-/// As many open files as the system allows: a partition has a few.
+/// As many open files as the system allows. Half of them are for connections.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).min(MAX_OPEN_FILES) / 2;
+    OsDisk.handles().set_most(most as usize);
 }
+
+/// Where the system has no limit.
+const MAX_OPEN_FILES: u64 = 1 << 20;
 
 /// From the system's randomness: ids must differ between nodes and between runs.
 fn seed() -> u64 {

@@ -1,11 +1,10 @@
 //! The directory of a partition, and the names of the files in it.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use parking_lot::{RwLock, RwLockReadGuard};
 use protocol::Offset;
 
 use crate::disk::{Disk, DiskFile, replace_file};
@@ -167,49 +166,6 @@ pub(crate) fn parse_name(name: &str) -> Option<(Offset, Kind)> {
         return None;
     }
     Some((Offset(digits.parse().ok()?), kind))
-}
-
-/// A segment's file, opened when it is first needed and closed when nobody needs it.
-pub(crate) struct LazyFile {
-    kind: Kind,
-    open: Mutex<Option<Arc<dyn DiskFile>>>,
-}
-
-impl LazyFile {
-    pub(crate) const fn new(kind: Kind) -> Self {
-        Self { kind, open: Mutex::new(None) }
-    }
-
-    pub(crate) fn path(&self, dir: &Dir, base_offset: Offset) -> PathBuf {
-        dir.file(base_offset, self.kind)
-    }
-
-    /// The open file, which is created if `create` is set and there is none.
-    pub(crate) fn get(&self, dir: &Dir, base_offset: Offset, create: bool) -> Result<Arc<dyn DiskFile>> {
-        let mut open = self.open.lock();
-        if let Some(file) = &*open {
-            return Ok(file.clone());
-        }
-        let path = self.path(dir, base_offset);
-        let file = dir.open(&path, create)?;
-        *open = Some(file.clone());
-        Ok(file)
-    }
-
-    /// Forgets the handle. Ranges that were read keep theirs.
-    pub(crate) fn close(&self) {
-        *self.open.lock() = None;
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.open.lock().is_some()
-    }
-}
-
-impl fmt::Debug for LazyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}({})", self.kind, if self.is_open() { "open" } else { "closed" })
-    }
 }
 
 #[cfg(test)]

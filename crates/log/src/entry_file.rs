@@ -6,8 +6,9 @@
 
 use protocol::Offset;
 
-use crate::dir::{Dir, Kind, LazyFile};
+use crate::dir::{Dir, Kind};
 use crate::error::{At as _, Result};
+use crate::handles::LazyFile;
 
 /// How many entries wait in memory at most.
 const MAX_PENDING: usize = 32;

@@ -14,6 +14,7 @@
 //! | `offset_index`, `time_index`, `entry_file`, `txn_index` | the indexes |
 //! | `checkpoint`, `log_dir` | the small files beside the partitions: checkpoints, properties, lock, clean shutdown |
 //! | `dir` | the names of a partition's files |
+//! | `handles` | which files are open: a bounded number, those used last |
 //! | `disk/` | the file system, real ([`disk::OsDisk`]) or simulated ([`disk::sim::SimDisk`]) |
 //!
 //! # Use
@@ -37,6 +38,7 @@ mod dir;
 pub mod disk;
 mod entry_file;
 mod error;
+mod handles;
 mod leader_epochs;
 mod log;
 pub mod log_dir;
@@ -52,6 +54,7 @@ pub mod validate;
 pub use clean::{Cleanable, Cleaned, Cleaning, CleaningLimits, CleaningReport, Pace};
 pub use config::LogConfig;
 pub use error::{Error, Result};
+pub use handles::Handles;
 pub use log::{
     AppendInfo, Cut, FetchRead, FileRange, FlushTarget, Log, Recovery, RecoveryReport, Retained,
     TimestampAndOffset,

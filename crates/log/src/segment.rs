@@ -11,9 +11,10 @@ use stdx::Now;
 
 use crate::clean::SegmentFacts;
 use crate::config::LogConfig;
-use crate::dir::{Dir, Kind, LazyFile};
+use crate::dir::{Dir, Kind};
 use crate::disk::DiskFile;
 use crate::error::{At as _, Error, Result, corrupt};
+use crate::handles::LazyFile;
 use crate::offset_index::{OffsetIndex, OffsetPosition};
 use crate::scan::{Found, Scanner};
 use crate::time_index::{TimeIndex, TimestampOffset};
@@ -152,7 +153,7 @@ impl Segment {
 
     /// Appends whole, checked batches. After an error the segment is as it was if [`Segment::cut_back`] succeeds.
     pub(crate) fn append(&mut self, dir: &Dir, bytes: &[u8], now_ms: i64, config: &LogConfig) -> Result<()> {
-        let file = self.log_file(dir)?;
+        let file = self.log.get_to_write(dir, self.base_offset)?;
         file.write_at(bytes, self.size_bytes.into())
             .at("append to", &self.log.path(dir, self.base_offset))?;
         for batch in batches(bytes).flatten() {
@@ -279,9 +280,18 @@ impl Segment {
         files.into_iter().map(open).collect()
     }
 
+    /// All of its batches are durable: their file may be closed.
+    pub(crate) fn synced(&self) {
+        self.log.synced();
+    }
+
     /// Closes the files that can be opened again at any time.
     pub(crate) fn close_files(&self) {
         self.log.close();
+        self.close_indexes();
+    }
+
+    pub(crate) fn close_indexes(&self) {
         self.txn_index.file().close();
         if self.offset_index.entries.is_written() {
             self.offset_index.entries.file().close();
@@ -399,7 +409,11 @@ impl Segment {
     /// there as written by a sync that failed in an earlier process: no later sync would write it.
     pub(crate) fn write_again(&self, dir: &Dir, from: u32) -> Result<()> {
         const CHUNK_BYTES: u32 = 1 << 20;
-        let (file, path) = (self.log_file(dir)?, self.log.path(dir, self.base_offset));
+        if from == self.size_bytes {
+            return Ok(());
+        }
+        let path = self.log.path(dir, self.base_offset);
+        let file = self.log.get_to_write(dir, self.base_offset)?;
         let mut position = from;
         let mut chunk = vec![0; (self.size_bytes - from).min(CHUNK_BYTES) as usize];
         while position < self.size_bytes {

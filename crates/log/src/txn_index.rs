@@ -7,8 +7,9 @@ use std::io;
 
 use protocol::{Offset, ProducerId};
 
-use crate::dir::{Dir, Kind, LazyFile};
+use crate::dir::{Dir, Kind};
 use crate::error::{At as _, Result, corrupt};
+use crate::handles::LazyFile;
 
 /// A transaction that was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,23 +33,25 @@ const MAX_ENTRIES: u64 = i32::MAX as u64 / 78;
 pub(crate) struct TxnIndex {
     base_offset: Offset,
     file: LazyFile,
+    /// Whether there is a file, or may be.
+    exists: bool,
     /// `None`: not known, look into the file.
     entries: Option<u32>,
 }
 
 impl TxnIndex {
     pub(crate) const fn new(base_offset: Offset) -> Self {
-        Self { base_offset, file: LazyFile::new(Kind::TxnIndex), entries: Some(0) }
+        Self { base_offset, file: LazyFile::new(Kind::TxnIndex), exists: false, entries: Some(0) }
     }
 
     /// The index of a segment that has a file.
     pub(crate) const fn existing(base_offset: Offset) -> Self {
-        Self { base_offset, file: LazyFile::new(Kind::TxnIndex), entries: None }
+        Self { base_offset, file: LazyFile::new(Kind::TxnIndex), exists: true, entries: None }
     }
 
     /// Whether there may be a file.
-    pub(crate) fn exists(&self) -> bool {
-        self.entries != Some(0) || self.file.is_open()
+    pub(crate) const fn exists(&self) -> bool {
+        self.exists
     }
 
     pub(crate) fn append(&mut self, dir: &Dir, txn: &AbortedTxn) -> Result<()> {
@@ -56,6 +59,7 @@ impl TxnIndex {
             Some(entries) => entries,
             None => self.read(dir)?.len() as u32,
         };
+        self.exists = true;
         let file = self.file.get(dir, self.base_offset, true)?;
         file.write_at(&encode(txn), u64::from(at) * ENTRY_BYTES as u64)
             .at("write", &self.file.path(dir, self.base_offset))?;
@@ -99,7 +103,9 @@ impl TxnIndex {
         let path = self.file.path(dir, self.base_offset);
         match self.file.get(dir, self.base_offset, false) {
             Ok(file) => file.set_len(u64::from(entries) * ENTRY_BYTES as u64).at("truncate", &path)?,
-            Err(crate::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(crate::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                self.exists = false;
+            }
             Err(error) => return Err(error),
         }
         self.entries = Some(entries);

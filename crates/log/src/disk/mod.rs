@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 pub use os::OsDisk;
 
+use crate::handles::Handles;
+
 /// A file system. All calls are synchronous and may block.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// Opens a file for reading and writing. A missing file is an error unless `create` is set.
@@ -40,6 +42,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Takes an exclusive lock on a file, made if missing, for as long as the guard lives; `None` if someone else
     /// has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard>>>;
+    /// Which files of partitions are open.
+    fn handles(&self) -> &Handles;
     /// The size of the file system that holds a directory.
     fn space(&self, dir: &Path) -> io::Result<Space>;
 }

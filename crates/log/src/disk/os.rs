@@ -10,7 +10,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustix::fs::{FlockOperation, fcntl_lock, flock, statvfs};
 use rustix::io::Errno;
 
+use crate::handles::Handles;
+
 use super::{Disk, DiskFile, Entry, LockGuard, Space, Stat};
+
+/// The limit of open files is the process's.
+static HANDLES: Handles = Handles::new(DEFAULT_OPEN_FILES);
+/// Below the limit that systems commonly give.
+const DEFAULT_OPEN_FILES: usize = 500;
 
 /// The operating system's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,6 +97,10 @@ impl Disk for OsDisk {
             Err(Errno::WOULDBLOCK | Errno::ACCESS) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn handles(&self) -> &Handles {
+        &HANDLES
     }
 
     fn space(&self, dir: &Path) -> io::Result<Space> {

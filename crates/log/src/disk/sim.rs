@@ -16,16 +16,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Disk, DiskFile, Entry, LockGuard, Space, Stat};
+use crate::handles::Handles;
 
 /// A simulated disk. Clones are the same disk.
 #[derive(Clone, Debug)]
-pub struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk(Arc<Mutex<State>>, Arc<Handles>);
 
 impl SimDisk {
     /// An empty disk without a limit; all chances are drawn from `seed`.
     pub fn new(seed: u64) -> Self {
         let root = BTreeMap::from([(ROOT, Dir::default())]);
-        Self(Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(State {
             files: BTreeMap::new(),
             dirs: root,
             next_id: ROOT + 1,
@@ -36,7 +37,8 @@ impl SimDisk {
             faults: Faults::default(),
             capacity_bytes: u64::MAX,
             now_ms: 0,
-        })))
+        }));
+        Self(state, Arc::new(Handles::new(SIM_OPEN_FILES)))
     }
 
     /// Shared, as the rest of this crate takes a disk.
@@ -113,6 +115,8 @@ impl SimDisk {
 }
 
 const ROOT: u64 = 0;
+/// So few that tests meet the bound.
+const SIM_OPEN_FILES: usize = 4;
 
 #[derive(Debug)]
 struct State {
@@ -488,6 +492,10 @@ impl Disk for SimDisk {
             return Ok(None);
         }
         Ok(Some(Box::new(SimLock { disk: self.0.clone(), path: path.to_owned(), boot: state.boot })))
+    }
+
+    fn handles(&self) -> &Handles {
+        &self.1
     }
 
     fn space(&self, _dir: &Path) -> io::Result<Space> {

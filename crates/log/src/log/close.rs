@@ -52,6 +52,7 @@ impl Log {
         }
         if self.active.size_bytes > 0 {
             self.active.seal(&self.dir)?;
+            self.active.close_indexes();
         }
         if self.log_end_offset > self.segments().next().map_or(self.log_end_offset, |first| first.base_offset) {
             self.take_snapshot()?;

@@ -123,6 +123,10 @@ impl FlushTarget {
 
     fn try_sync(&self) -> Result<()> {
         self.sync_files()?;
+        if self.topic_id_is_new {
+            let path = self.dir.path.join(PARTITION_METADATA);
+            self.dir.open(&path, false)?.sync_data().at("sync", &path)?;
+        }
         if let Some((_, bytes)) = &self.epochs {
             self.dir.replace(LEADER_EPOCHS, bytes)?;
         } else if self.names.is_some() {
@@ -170,10 +174,6 @@ impl Log {
         if let (true, Some(first)) = (names.is_some(), first) {
             files.extend(self.snapshot_file(first)?);
         }
-        if durability.topic_id_is_new {
-            let path = self.dir.path.join(PARTITION_METADATA);
-            files.push((path.clone(), self.dir.open(&path, false)?));
-        }
         Ok(Some(FlushTarget {
             offset: self.log_end_offset,
             generation: durability.generation,
@@ -204,7 +204,13 @@ impl Log {
             self.epochs.set_written(*change);
         }
         if target.generation == self.durability.generation {
-            self.durability.offset = self.durability.offset.max(target.offset);
+            let before = self.durability.offset;
+            self.durability.offset = before.max(target.offset);
+            for segment in self.segments().rev().take_while(|segment| self.segment_end(segment) > before) {
+                if self.segment_end(segment) <= self.durability.offset {
+                    segment.synced();
+                }
+            }
         }
     }
 
