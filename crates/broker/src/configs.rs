@@ -1,5 +1,8 @@
 //! What the image sets, as the property tables take it, and what the log takes of that.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use log::LogConfig;
 use metadata::configs::{BrokerConfigs, CompressionType, TimestampType as ConfiguredTimestamp, TopicConfig};
 use metadata::{ClusterImage, ConfigResource};
@@ -17,8 +20,29 @@ pub(crate) fn broker_configs(
     start.with_dynamic(&cluster, &broker)
 }
 
+/// What the partitions of a topic share of its configuration.
+pub(crate) struct PartitionConfig {
+    pub(crate) topic: Arc<TopicConfig>,
+    pub(crate) log: Arc<LogConfig>,
+}
+
+impl PartitionConfig {
+    pub(crate) fn new(topic: Arc<TopicConfig>, producer_id_expiration_ms: u64) -> Self {
+        let log = Arc::new(log_config(&topic, producer_id_expiration_ms));
+        Self { topic, log }
+    }
+}
+
+impl Deref for PartitionConfig {
+    type Target = TopicConfig;
+
+    fn deref(&self) -> &TopicConfig {
+        &self.topic
+    }
+}
+
 /// What a log takes of its topic's configuration.
-pub(crate) fn log_config(topic: &TopicConfig, producer_id_expiration_ms: u64) -> LogConfig {
+fn log_config(topic: &TopicConfig, producer_id_expiration_ms: u64) -> LogConfig {
     LogConfig {
         segment_bytes: topic.segment_bytes,
         segment_ms: topic.segment_ms,

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here; the controller has. A delta is what changed since the image that was carried out last.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +14,7 @@ use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as Partitio
 use protocol::{TopicPartition, Uuid};
 
 use crate::clock;
-use crate::configs::{broker_configs, log_config};
+use crate::configs::{PartitionConfig, broker_configs};
 use crate::groups::{self, OFFSETS_TOPIC};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
@@ -67,8 +68,10 @@ fn topic_config(
     node: &Node,
     image: &ClusterImage,
     topic: &str,
-) -> Result<Arc<TopicConfig>, stdx::properties::Error> {
-    TopicConfig::resolve(&node.broker_configs(), &image.properties(&ConfigResource::topic(topic)))
+) -> Result<Arc<PartitionConfig>, stdx::properties::Error> {
+    let config =
+        TopicConfig::resolve(&node.broker_configs(), &image.properties(&ConfigResource::topic(topic)))?;
+    Ok(Arc::new(PartitionConfig::new(config, node.config().log.producer_id_expiration_ms)))
 }
 
 fn configure_topics(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
@@ -115,11 +118,21 @@ enum OpenError {
 type ToOpen<'a> = (&'a Arc<Topic>, i32, &'a Arc<PartitionState>);
 
 fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
-    let placed = place(node, to_open);
+    // One for all partitions of a topic.
+    let mut configs = BTreeMap::new();
+    let placed = place(node, to_open).into_iter().map(|(partition, home)| {
+        let topic = partition.0;
+        let config = configs.entry(topic.id).or_insert_with(|| topic_config(node, image, &topic.name));
+        (partition, home, config.clone())
+    });
+    let placed: Vec<_> = placed.collect();
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(((topic, index, state), home)) = placed.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match open(node, image, topic, *index, state, *home) {
+        while let Some(((topic, index, state), home, config)) =
+            placed.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let config = config.clone().map_err(OpenError::from);
+            match config.and_then(|config| open(node, config, topic, *index, state, *home)) {
                 Ok(partition) => {
                     let id = partition.id().clone();
                     node.partitions().add(partition);
@@ -147,7 +160,7 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
 
 fn open(
     node: &Arc<Node>,
-    image: &ClusterImage,
+    config: Arc<PartitionConfig>,
     topic: &Topic,
     index: i32,
     state: &PartitionState,
@@ -166,11 +179,9 @@ fn open(
         return Err(OpenError::OfAnotherTopic);
     }
     let recovery = home.recovery(&id);
-    let config = topic_config(node, image, &topic.name)?;
-    let expiration_ms = node.config().log.producer_id_expiration_ms;
     let disk = Arc::clone(&home.disk);
     let (mut log, report) =
-        Log::open(disk, &path, id.clone(), log_config(&config, expiration_ms), recovery, clock::now())?;
+        Log::open(disk, &path, id.clone(), Arc::clone(&config.log), recovery, clock::now())?;
     if let Some(cut) = &report.cut {
         tracing::warn!(partition = %id, position = cut.position, bytes = cut.bytes, reason = %cut.reason, "recovery cut an incomplete tail that was never acknowledged as durable");
     }
@@ -180,7 +191,6 @@ fn open(
     let surroundings = Surroundings {
         counts: node.metrics().topic(&topic.name),
         flush_queue: Arc::clone(&node.flush_queue),
-        producer_id_expiration_ms: expiration_ms,
     };
     Ok(Partition::new(log, topic.id, directory, state.leader_epoch, config, surroundings))
 }

@@ -12,13 +12,12 @@ use arc_swap::ArcSwap;
 use coordinator::CommitError;
 use log::validate::Origin;
 use log::{Error as LogError, Log};
-use metadata::configs::TopicConfig;
 use parking_lot::{Mutex, MutexGuard};
 use protocol::records::{FileRange, Records, Segment};
 use protocol::{ErrorCode, LeaderEpoch, Offset, ProducerId, TopicPartition, Uuid};
 
 use crate::clock;
-use crate::configs::log_config;
+use crate::configs::PartitionConfig;
 use crate::error::Refusal;
 use crate::flusher::FlushQueue;
 use crate::metrics::TopicCounts;
@@ -32,8 +31,7 @@ pub(crate) struct Partition {
     directory: usize,
     log: Mutex<Log>,
     leader_epoch: AtomicI32,
-    config: ArcSwap<TopicConfig>,
-    producer_id_expiration_ms: u64,
+    config: ArcSwap<PartitionConfig>,
     counts: Arc<TopicCounts>,
     /// Those who wait for records.
     data: Waiters,
@@ -119,7 +117,6 @@ pub(crate) struct AtTime {
 pub(crate) struct Surroundings {
     pub(crate) counts: Arc<TopicCounts>,
     pub(crate) flush_queue: Arc<FlushQueue>,
-    pub(crate) producer_id_expiration_ms: u64,
 }
 
 impl Partition {
@@ -128,7 +125,7 @@ impl Partition {
         topic_id: Uuid,
         directory: usize,
         leader_epoch: LeaderEpoch,
-        config: Arc<TopicConfig>,
+        config: Arc<PartitionConfig>,
         surroundings: Surroundings,
     ) -> Arc<Self> {
         let mut log = log;
@@ -144,7 +141,6 @@ impl Partition {
             log: Mutex::new(log),
             leader_epoch: AtomicI32::new(leader_epoch.get()),
             config: ArcSwap::new(config),
-            producer_id_expiration_ms: surroundings.producer_id_expiration_ms,
             counts: surroundings.counts,
             data: Waiters::default(),
             durability: Waiters::default(),
@@ -180,7 +176,7 @@ impl Partition {
         &self.counts
     }
 
-    pub(crate) fn config(&self) -> Arc<TopicConfig> {
+    pub(crate) fn config(&self) -> Arc<PartitionConfig> {
         self.config.load_full()
     }
 
@@ -213,8 +209,8 @@ impl Partition {
     }
 
     /// New configuration.
-    pub(crate) fn set_config(&self, config: Arc<TopicConfig>) {
-        self.log.lock().set_config(log_config(&config, self.producer_id_expiration_ms));
+    pub(crate) fn set_config(&self, config: Arc<PartitionConfig>) {
+        self.log.lock().set_config(Arc::clone(&config.log));
         self.config.store(config);
         // What is durable enough may have changed.
         self.durability.wake();

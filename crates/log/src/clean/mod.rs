@@ -81,7 +81,7 @@ pub struct CleaningReport {
 /// The cleaning of a log, under way.
 pub struct Cleaning {
     dir: Arc<Dir>,
-    config: LogConfig,
+    config: Arc<LogConfig>,
     generation: u64,
     now: Now,
     first_dirty: Offset,
@@ -109,7 +109,7 @@ pub struct Cleaned {
 /// What a log hands to its cleaning.
 pub(crate) struct Parts<'a> {
     pub(crate) dir: Arc<Dir>,
-    pub(crate) config: LogConfig,
+    pub(crate) config: Arc<LogConfig>,
     pub(crate) generation: u64,
     pub(crate) sources: Vec<Source>,
     pub(crate) aborted: Vec<AbortedTxn>,

@@ -54,7 +54,8 @@ impl Log {
             self.active.seal(&self.dir)?;
             self.active.close_indexes();
         }
-        if self.log_end_offset > self.segments().next().map_or(self.log_end_offset, |first| first.base_offset) {
+        if self.log_end_offset > self.segments().next().map_or(self.log_end_offset, |first| first.base_offset)
+        {
             self.take_snapshot()?;
         }
         let target = self.flush_target()?;

@@ -48,7 +48,7 @@ pub use retain::Retained;
 pub struct Log {
     dir: Arc<Dir>,
     topic_partition: TopicPartition,
-    config: LogConfig,
+    config: Arc<LogConfig>,
     /// Segments that are complete, by base offset.
     older: Vec<Segment>,
     /// The one that grows.
@@ -77,13 +77,13 @@ impl Log {
     }
 
     /// The configuration.
-    pub const fn config(&self) -> &LogConfig {
+    pub fn config(&self) -> &LogConfig {
         &self.config
     }
 
     /// Changes the configuration; it holds from the next call on.
-    pub fn set_config(&mut self, config: LogConfig) {
-        self.config = config;
+    pub fn set_config(&mut self, config: impl Into<Arc<LogConfig>>) {
+        self.config = config.into();
     }
 
     /// The first offset that consumers may have. Records before it may still be on the disk.

@@ -84,10 +84,11 @@ impl Log {
         disk: Arc<dyn Disk>,
         path: &Path,
         topic_partition: TopicPartition,
-        config: LogConfig,
+        config: impl Into<Arc<LogConfig>>,
         recovery: Recovery,
         now: Now,
     ) -> Result<(Self, RecoveryReport)> {
+        let config = config.into();
         disk.create_dir_all(path).at("create", path)?;
         let dir = Arc::new(Dir::new(disk, path.to_owned()));
         let listing = list(&dir)?;

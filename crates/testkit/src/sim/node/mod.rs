@@ -97,7 +97,9 @@ impl Node {
             let directory = &self.directories[index];
             match Log::close_all(&*directory.disk, &directory.path, &mut logs) {
                 Ok(closed) => {
-                    for (id, error) in ids.iter().zip(closed).filter_map(|(id, closed)| Some((id, closed.err()?))) {
+                    for (id, error) in
+                        ids.iter().zip(closed).filter_map(|(id, closed)| Some((id, closed.err()?)))
+                    {
                         scene.trace(format_args!("{id} does not close: {error}"));
                         *clean = false;
                     }
