@@ -70,7 +70,7 @@ fn try_log_files(data: &[u8]) -> Option<()> {
     for offset in (0..end.get().min(30)).chain([end.get()]) {
         let _ = log.read(Offset(offset), 100, true, end);
     }
-    let _ = log.offset_for_timestamp(NOW.unix_ms);
+    let _ = log.offset_for_timestamp(log::Source::Disk, NOW.unix_ms);
     let _ = log.aborted_transactions(Offset(0), end);
     let _ = log.append_as_leader(&mut batch(0)?, EPOCH, NOW, Origin::Client);
     let _ = log.truncate_to(Offset(end.get() / 2), NOW);

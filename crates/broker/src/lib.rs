@@ -20,6 +20,7 @@ mod apis;
 mod cleaner;
 mod clock;
 mod cluster;
+mod cold;
 mod config;
 mod configs;
 mod controller;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use coordinator::CommitError;
 use log::validate::Origin;
-use log::{Error as LogError, Log};
+use log::{Error as LogError, Log, NotCached, Source};
 use parking_lot::{Mutex, MutexGuard};
 use protocol::records::{FileRange, Records, Segment};
 use protocol::{ErrorCode, LeaderEpoch, Offset, ProducerId, TopicPartition, Uuid};
@@ -103,6 +103,20 @@ pub(crate) struct Read {
     pub(crate) aborted: Option<Vec<(ProducerId, Offset)>>,
     /// Where the client's log and ours part (KIP-320).
     pub(crate) diverging: Option<(LeaderEpoch, Offset)>,
+}
+
+/// Why nothing was found.
+pub(crate) enum ReadError {
+    /// What the client is told.
+    Refused(ErrorCode),
+    /// It is not in memory, and was not to be waited for.
+    NotCached(NotCached),
+}
+
+impl From<ErrorCode> for ReadError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Refused(code)
+    }
 }
 
 /// A record looked up by time.
@@ -316,7 +330,10 @@ impl Partition {
                 tracing::error!(partition = %self.id, %error, "the log is damaged");
                 Refusal::from(ErrorCode::KafkaStorageError)
             }
-            LogError::Io { .. } | LogError::Fenced { .. } | LogError::Locked { .. } => {
+            LogError::Io { .. }
+            | LogError::Fenced { .. }
+            | LogError::Locked { .. }
+            | LogError::NotCached(_) => {
                 if !self.failed.swap(true, Ordering::AcqRel) {
                     tracing::error!(partition = %self.id, %error, "the partition takes no more writes until the node is restarted");
                 }
@@ -326,15 +343,16 @@ impl Partition {
     }
 
     /// From a failed read to what a client is told. A failing disk is logged here.
-    fn read_error(&self, error: &LogError) -> ErrorCode {
-        match error {
+    fn read_error(&self, error: LogError) -> ReadError {
+        ReadError::Refused(match error {
+            LogError::NotCached(missing) => return ReadError::NotCached(missing),
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             _ if self.retired.load(Ordering::Acquire) => ErrorCode::UnknownTopicOrPartition,
             error => {
                 tracing::error!(partition = %self.id, %error, "cannot read the log");
                 ErrorCode::KafkaStorageError
             }
-        }
+        })
     }
 
     /// What a client is told once nothing more is acknowledged.
@@ -442,7 +460,7 @@ impl Partition {
     }
 
     /// Finds batches for a consumer. No record is read here: the answer says where they are.
-    pub(crate) fn read(&self, from: ReadFrom) -> Result<Read, ErrorCode> {
+    pub(crate) fn read(&self, from: ReadFrom, source: Source) -> Result<Read, ReadError> {
         self.check_epoch(from.current_leader_epoch)?;
         let log = self.log.lock();
         let (high_watermark, last_stable_offset) = (log.high_watermark(), log.last_stable_offset());
@@ -467,13 +485,13 @@ impl Partition {
             Isolation::ReadUncommitted => high_watermark,
             Isolation::ReadCommitted => last_stable_offset,
         };
-        let found = log.read(Offset(from.offset), from.max_bytes, from.min_one, upper_bound);
-        let found = found.map_err(|error| self.read_error(&error))?;
+        let found = log.read_from(source, Offset(from.offset), from.max_bytes, from.min_one, upper_bound);
+        let found = found.map_err(|error| self.read_error(error))?;
         if let Some(aborted) = &mut read.aborted
             && found.next_offset > found.first_offset
         {
             let list = log.aborted_transactions(found.first_offset, found.next_offset);
-            let list = list.map_err(|error| self.read_error(&error))?;
+            let list = list.map_err(|error| self.read_error(error))?;
             aborted.extend(list.iter().map(|aborted| (aborted.producer_id, aborted.first_offset)));
         }
         drop(log);
@@ -493,7 +511,8 @@ impl Partition {
         timestamp: i64,
         current_leader_epoch: i32,
         isolation: Isolation,
-    ) -> Result<AtTime, ErrorCode> {
+        source: Source,
+    ) -> Result<AtTime, ReadError> {
         self.check_epoch(current_leader_epoch)?;
         let log = self.log.lock();
         let bound = match isolation {
@@ -505,10 +524,10 @@ impl Partition {
             -1 => return Ok(AtTime { timestamp: -1, offset: bound, leader_epoch: self.leader_epoch() }),
             -2 | -4 => Ok(Some(log.earliest_offset())),
             -5 | -6 => return Ok(nothing),
-            -3 => log.max_timestamp_offset(),
-            timestamp => log.offset_for_timestamp(timestamp),
+            -3 => log.max_timestamp_offset(source),
+            timestamp => log.offset_for_timestamp(source, timestamp),
         };
-        let found = found.map_err(|error| self.read_error(&error))?;
+        let found = found.map_err(|error| self.read_error(error))?;
         Ok(found.filter(|found| timestamp < 0 || found.offset < bound).map_or(nothing, |found| AtTime {
             timestamp: found.timestamp,
             offset: found.offset,

@@ -87,7 +87,7 @@ fn read(dir: &Path, clean: bool) -> Outcome<()> {
         log.segment_count(),
         log.size_bytes(),
         log.latest_leader_epoch(),
-        log.max_timestamp_offset()?,
+        log.max_timestamp_offset(log::Source::Disk)?,
     );
     let (mut offset, mut found, mut records) = (log.log_start_offset(), 0, 0);
     while offset < log.log_end_offset() {

@@ -6,6 +6,7 @@
 
 use protocol::Offset;
 
+use crate::access::Access;
 use crate::dir::{Dir, Kind};
 use crate::error::{At as _, Result};
 use crate::handles::LazyFile;
@@ -38,8 +39,8 @@ impl<const N: usize> EntryFile<N> {
         let file = index.file.get(dir, base_offset, false)?;
         let len = file.len().at("read the length of", &path)?;
         index.written = u32::try_from(len / N as u64).unwrap_or(u32::MAX);
-        if index.last(dir, base_offset)? == Some([0; N]) {
-            index.written = index.partition_point(dir, base_offset, |entry| *entry != [0; N])?;
+        if index.last(dir.waiting(), base_offset)? == Some([0; N]) {
+            index.written = index.partition_point(dir.waiting(), base_offset, |entry| *entry != [0; N])?;
         }
         index.file.close();
         Ok(index)
@@ -54,34 +55,27 @@ impl<const N: usize> EntryFile<N> {
     }
 
     /// The entry at a place; the place must be less than [`EntryFile::len`].
-    pub(crate) fn get(&self, dir: &Dir, base_offset: Offset, at: u32) -> Result<[u8; N]> {
+    pub(crate) fn get(&self, access: Access<'_>, base_offset: Offset, at: u32) -> Result<[u8; N]> {
         if let Some(entry) = at.checked_sub(self.written).and_then(|at| self.pending.get(at as usize)) {
             return Ok(*entry);
         }
         let mut entry = [0; N];
-        self.read(dir, base_offset, at, &mut entry)?;
+        self.read(access, base_offset, at, &mut entry)?;
         Ok(entry)
     }
 
-    pub(crate) fn last(&self, dir: &Dir, base_offset: Offset) -> Result<Option<[u8; N]>> {
-        self.len().checked_sub(1).map(|at| self.get(dir, base_offset, at)).transpose()
+    pub(crate) fn last(&self, access: Access<'_>, base_offset: Offset) -> Result<Option<[u8; N]>> {
+        self.len().checked_sub(1).map(|at| self.get(access, base_offset, at)).transpose()
     }
 
-    fn read(&self, dir: &Dir, base_offset: Offset, at: u32, entries: &mut [u8]) -> Result<()> {
-        let file = self.file.get(dir, base_offset, false)?;
-        let path = || self.file.path(dir, base_offset);
-        let read = file.read_at(entries, u64::from(at) * N as u64).map_err(|source| crate::Error::Io {
-            operation: "read",
-            path: path(),
-            source,
-        })?;
+    fn read(&self, access: Access<'_>, base_offset: Offset, at: u32, entries: &mut [u8]) -> Result<()> {
+        let file = self.file.get(access.dir, base_offset, false)?;
+        let path = || self.file.path(access.dir, base_offset);
+        let position = u64::from(at) * N as u64;
+        let error = |source| crate::Error::Io { operation: "read", path: path(), source };
+        let read = access.source.read_at(&file, entries, position, error)?;
         if read < entries.len() {
-            return Err(crate::error::corrupt(
-                &path(),
-                u64::from(at) * N as u64,
-                "the end of the file",
-                "entries",
-            ));
+            return Err(crate::error::corrupt(&path(), position, "the end of the file", "entries"));
         }
         Ok(())
     }
@@ -89,7 +83,7 @@ impl<const N: usize> EntryFile<N> {
     /// The first place whose entry does not fulfil `holds`, which must be true up to there and false from there on.
     pub(crate) fn partition_point(
         &self,
-        dir: &Dir,
+        access: Access<'_>,
         base_offset: Offset,
         holds: impl Fn(&[u8; N]) -> bool,
     ) -> Result<u32> {
@@ -101,14 +95,14 @@ impl<const N: usize> EntryFile<N> {
         let (mut low, mut high) = (0, self.written);
         while (high - low) as usize > PAGE_BYTES / N {
             let middle = low + (high - low) / 2;
-            if holds(&self.get(dir, base_offset, middle)?) { low = middle + 1 } else { high = middle }
+            if holds(&self.get(access, base_offset, middle)?) { low = middle + 1 } else { high = middle }
         }
         let mut page = [0; PAGE_BYTES];
         let page = &mut page[..(high - low) as usize * N];
         if page.is_empty() {
             return Ok(low);
         }
-        self.read(dir, base_offset, low, page)?;
+        self.read(access, base_offset, low, page)?;
         let (entries, _) = page.as_chunks::<N>();
         Ok(low + entries.partition_point(holds) as u32)
     }
@@ -184,7 +178,11 @@ mod tests {
                 assert_eq!(index.len(), len);
                 for at in 0..=len {
                     let holds = |entry: &[u8; 8]| u64::from_be_bytes(*entry) <= u64::from(at);
-                    assert_eq!(index.partition_point(&dir, BASE, holds).unwrap(), at, "{at} of {len}");
+                    assert_eq!(
+                        index.partition_point(dir.waiting(), BASE, holds).unwrap(),
+                        at,
+                        "{at} of {len}"
+                    );
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::Offset;
 
+use crate::access::NotCached;
 use crate::validate::Refusal;
 
 /// Failures of this crate.
@@ -42,6 +43,9 @@ pub enum Error {
         /// What should have been there.
         expected: &'static str,
     },
+    /// A read that was asked not to wait for the disk needs it. No code: the caller loads that, and asks again.
+    #[error("bytes that are not in memory")]
+    NotCached(NotCached),
     /// Another process has the directory. Reported at start.
     #[error("{} is locked: another process uses this directory", path.display())]
     Locked {
@@ -69,6 +73,12 @@ pub enum Error {
         /// The end of this log.
         log_end_offset: Offset,
     },
+}
+
+impl From<NotCached> for Error {
+    fn from(missing: NotCached) -> Self {
+        Self::NotCached(missing)
+    }
 }
 
 /// The result of everything here.

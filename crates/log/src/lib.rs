@@ -14,6 +14,7 @@
 //! | `offset_index`, `time_index`, `entry_file`, `txn_index` | the indexes |
 //! | `checkpoint`, `log_dir` | the small files beside the partitions: checkpoints, properties, lock, clean shutdown |
 //! | `dir` | the names of a partition's files |
+//! | `access` | look-ups that do not wait for the disk |
 //! | `handles` | which files are open: a bounded number, those used last |
 //! | `disk/` | the file system, real ([`disk::OsDisk`]) or simulated ([`disk::sim::SimDisk`]) |
 //!
@@ -31,6 +32,7 @@
 //!
 //! Not here: several log directories, tiers; the high watermark's rules, which are replication's.
 
+mod access;
 pub mod checkpoint;
 mod clean;
 mod config;
@@ -51,6 +53,7 @@ mod time_index;
 mod txn_index;
 pub mod validate;
 
+pub use access::{NotCached, Source};
 pub use clean::{Cleanable, Cleaned, Cleaning, CleaningLimits, CleaningReport, Pace};
 pub use config::LogConfig;
 pub use error::{Error, Result};

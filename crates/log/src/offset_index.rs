@@ -5,6 +5,7 @@
 
 use protocol::Offset;
 
+use crate::access::Access;
 use crate::dir::{Dir, Kind};
 use crate::entry_file::EntryFile;
 use crate::error::{Result, corrupt};
@@ -33,7 +34,7 @@ impl OffsetIndex {
     /// Loads the file, which must exist; an error if its last entry cannot be of a segment of this size.
     pub(crate) fn load(dir: &Dir, base_offset: Offset, segment_bytes: u32) -> Result<Self> {
         let index = Self { base_offset, entries: EntryFile::load(Kind::OffsetIndex, dir, base_offset)? };
-        if let Some(last) = index.last(dir)?
+        if let Some(last) = index.last(dir.waiting())?
             && (last.offset < base_offset || last.position == 0 || last.position >= segment_bytes)
         {
             let path = dir.file(base_offset, Kind::OffsetIndex);
@@ -54,27 +55,27 @@ impl OffsetIndex {
         }
     }
 
-    fn before(&self, dir: &Dir, at: u32) -> Result<Option<OffsetPosition>> {
-        let entry = at.checked_sub(1).map(|at| self.entries.get(dir, self.base_offset, at)).transpose()?;
+    fn before(&self, access: Access<'_>, at: u32) -> Result<Option<OffsetPosition>> {
+        let entry = at.checked_sub(1).map(|at| self.entries.get(access, self.base_offset, at)).transpose()?;
         Ok(entry.map(|entry| self.parse(entry)))
     }
 
-    pub(crate) fn last(&self, dir: &Dir) -> Result<Option<OffsetPosition>> {
-        self.before(dir, self.entries.len())
+    pub(crate) fn last(&self, access: Access<'_>) -> Result<Option<OffsetPosition>> {
+        self.before(access, self.entries.len())
     }
 
     /// From where to look for the batch that holds `offset`: 0 if no entry is before it.
-    pub(crate) fn position_before(&self, dir: &Dir, offset: Offset) -> Result<u32> {
+    pub(crate) fn position_before(&self, access: Access<'_>, offset: Offset) -> Result<u32> {
         let relative = offset - self.base_offset;
         let holds = |entry: &[u8; 8]| i64::from(relative_offset(entry)) <= relative;
-        let at = self.entries.partition_point(dir, self.base_offset, holds)?;
-        Ok(self.before(dir, at)?.map_or(0, |found| found.position))
+        let at = self.entries.partition_point(access, self.base_offset, holds)?;
+        Ok(self.before(access, at)?.map_or(0, |found| found.position))
     }
 
     /// The last known start of a batch at or before a position: 0 if no entry is.
-    pub(crate) fn batch_start_before(&self, dir: &Dir, limit: u32) -> Result<u32> {
-        let at = self.entries.partition_point(dir, self.base_offset, |entry| position(entry) <= limit)?;
-        Ok(self.before(dir, at)?.map_or(0, |found| found.position))
+    pub(crate) fn batch_start_before(&self, access: Access<'_>, limit: u32) -> Result<u32> {
+        let at = self.entries.partition_point(access, self.base_offset, |entry| position(entry) <= limit)?;
+        Ok(self.before(access, at)?.map_or(0, |found| found.position))
     }
 
     pub(crate) fn append(&mut self, dir: &Dir, entry: OffsetPosition) {
@@ -89,7 +90,7 @@ impl OffsetIndex {
     pub(crate) fn truncate_to(&mut self, dir: &Dir, offset: Offset) -> Result<()> {
         let relative = offset - self.base_offset;
         let holds = |entry: &[u8; 8]| i64::from(relative_offset(entry)) < relative;
-        let len = self.entries.partition_point(dir, self.base_offset, holds)?;
+        let len = self.entries.partition_point(dir.waiting(), self.base_offset, holds)?;
         self.entries.truncate(dir, self.base_offset, len)
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use protocol::records::{Batch, BatchHeader, Error as BatchError};
 
+use crate::access::Source;
 use crate::disk::DiskFile;
-use crate::error::{At as _, Error, Result, corrupt};
+use crate::error::{Error, Result, corrupt};
 
 /// For walks that look at headers: about the distance of two index entries.
 const HEADERS_CHUNK_BYTES: usize = 4096;
@@ -31,6 +32,7 @@ impl Found {
 #[derive(Debug)]
 pub(crate) struct Scanner {
     file: Arc<dyn DiskFile>,
+    source: Source,
     path: PathBuf,
     position: u32,
     end: u32,
@@ -57,7 +59,14 @@ impl Scanner {
         end: u32,
         chunk_bytes: usize,
     ) -> Self {
-        Self { file, path, position, end, chunk_bytes, buf: Vec::new(), buf_position: 0 }
+        let source = Source::Disk;
+        Self { file, source, path, position, end, chunk_bytes, buf: Vec::new(), buf_position: 0 }
+    }
+
+    /// The same walk, which takes its bytes from there.
+    pub(crate) const fn from(mut self, source: Source) -> Self {
+        self.source = source;
+        self
     }
 
     /// Where the next batch begins.
@@ -113,8 +122,11 @@ impl Scanner {
         if position < have.start || position as usize + len > have.end as usize {
             let wanted = len.max(self.chunk_bytes).min((self.end - position) as usize);
             self.buf.resize(wanted, 0);
-            let read = self.file.read_at(&mut self.buf, position.into()).at("read", &self.path)?;
-            self.buf.truncate(read);
+            let path = &self.path;
+            let error = |source| Error::Io { operation: "read", path: path.clone(), source };
+            let read = self.source.read_at(&self.file, &mut self.buf, position.into(), error);
+            self.buf.truncate(*read.as_ref().unwrap_or(&0));
+            let read = read?;
             self.buf_position = position;
             if read < len {
                 return Err(corrupt(

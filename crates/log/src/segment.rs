@@ -9,6 +9,7 @@ use protocol::Offset;
 use protocol::records::{BatchHeader, batches};
 use stdx::Now;
 
+use crate::access::Access;
 use crate::clean::SegmentFacts;
 use crate::config::LogConfig;
 use crate::dir::{Dir, Kind};
@@ -126,7 +127,7 @@ impl Segment {
     /// Builds the indexes anew, from a file that is good. The index of aborted transactions stays.
     pub(crate) fn rebuild_indexes(&mut self, dir: &Dir, config: &LogConfig) -> Result<()> {
         self.reset_indexes(dir, false)?;
-        let mut walk = self.headers_from(dir, 0)?;
+        let mut walk = self.headers_from(dir.waiting(), 0)?;
         while let Some(found) = walk.next()? {
             self.index(dir, found.position, &found.header, config.index_interval_bytes);
         }
@@ -211,7 +212,7 @@ impl Segment {
     /// The greatest timestamp of the first batch.
     pub(crate) fn first_timestamp(&mut self, dir: &Dir) -> Result<Option<i64>> {
         if self.first_timestamp.is_none() && self.size_bytes > 0 {
-            let first = self.headers_from(dir, 0)?.next()?;
+            let first = self.headers_from(dir.waiting(), 0)?.next()?;
             self.first_timestamp = first.map(|first| first.header.max_timestamp);
         }
         Ok(self.first_timestamp)
@@ -302,24 +303,26 @@ impl Segment {
     }
 
     /// A walk over headers from the start of a batch.
-    pub(crate) fn headers_from(&self, dir: &Dir, position: u32) -> Result<Scanner> {
-        let path = self.log.path(dir, self.base_offset);
-        Ok(Scanner::headers(self.log_file(dir)?, path, position, self.size_bytes))
+    pub(crate) fn headers_from(&self, access: Access<'_>, position: u32) -> Result<Scanner> {
+        let path = self.log.path(access.dir, self.base_offset);
+        let walk = Scanner::headers(self.log_file(access.dir)?, path, position, self.size_bytes);
+        Ok(walk.from(access.source))
     }
 
     /// A walk over whole batches.
-    pub(crate) fn batches_from(&self, dir: &Dir, position: u32) -> Result<Scanner> {
-        let path = self.log.path(dir, self.base_offset);
-        Ok(Scanner::batches(self.log_file(dir)?, path, position, self.size_bytes))
+    pub(crate) fn batches_from(&self, access: Access<'_>, position: u32) -> Result<Scanner> {
+        let path = self.log.path(access.dir, self.base_offset);
+        let walk = Scanner::batches(self.log_file(access.dir)?, path, position, self.size_bytes);
+        Ok(walk.from(access.source))
     }
 
     /// The first batch that ends at or after an offset.
-    pub(crate) fn locate(&self, dir: &Dir, offset: Offset) -> Result<Option<Found>> {
+    pub(crate) fn locate(&self, access: Access<'_>, offset: Offset) -> Result<Option<Found>> {
         if self.size_bytes == 0 {
             return Ok(None);
         }
-        let start = self.offset_index.position_before(dir, offset)?;
-        let mut walk = self.headers_from(dir, start)?;
+        let start = self.offset_index.position_before(access, offset)?;
+        let mut walk = self.headers_from(access, start)?;
         let mut checked = start == 0;
         while let Some(found) = walk.next()? {
             // An index that leads beyond the offset would make the read skip records.
@@ -332,7 +335,7 @@ impl Segment {
             }
         }
         if !checked {
-            let path = self.offset_index.entries.file().path(dir, self.base_offset);
+            let path = self.offset_index.entries.file().path(access.dir, self.base_offset);
             return Err(corrupt(
                 &path,
                 0,
@@ -345,10 +348,15 @@ impl Segment {
 
     /// The greatest end of a batch at or before `limit`, for walks that begin at the start of a batch, `start`; and
     /// the offset after that batch. `None` if the first batch does not fit.
-    pub(crate) fn end_before(&self, dir: &Dir, start: u32, limit: u32) -> Result<Option<(u32, Offset)>> {
-        let from = self.offset_index.batch_start_before(dir, limit)?.max(start);
+    pub(crate) fn end_before(
+        &self,
+        access: Access<'_>,
+        start: u32,
+        limit: u32,
+    ) -> Result<Option<(u32, Offset)>> {
+        let from = self.offset_index.batch_start_before(access, limit)?.max(start);
         let mut end = None;
-        let mut walk = self.headers_from(dir, from)?;
+        let mut walk = self.headers_from(access, from)?;
         while let Some(found) = walk.next()? {
             if found.end() > limit {
                 // With nothing before it, the batch begins at an entry of the index.
@@ -362,10 +370,10 @@ impl Segment {
     /// Walks the batches after the last index entry: completes the greatest timestamp, and finds the offset after the
     /// last batch. For the segment that grows on.
     pub(crate) fn load_tail(&mut self, dir: &Dir) -> Result<Offset> {
-        let last = self.offset_index.last(dir)?.map_or(0, |last| last.position);
+        let last = self.offset_index.last(dir.waiting())?.map_or(0, |last| last.position);
         let mut next_offset = self.base_offset;
         if self.size_bytes > 0 {
-            let mut walk = self.headers_from(dir, last)?;
+            let mut walk = self.headers_from(dir.waiting(), last)?;
             while let Some(Found { header, .. }) = walk.next()? {
                 next_offset = header.next_offset();
                 if header.max_timestamp > self.max_timestamp.timestamp {
@@ -381,7 +389,7 @@ impl Segment {
     /// Drops all batches that reach to or beyond an offset, and makes that durable. Answers the offset after those
     /// that remain.
     pub(crate) fn truncate_to(&mut self, dir: &Dir, offset: Offset, now_ms: i64) -> Result<Offset> {
-        let Some(found) = self.locate(dir, offset)? else { return self.load_tail(dir) };
+        let Some(found) = self.locate(dir.waiting(), offset)? else { return self.load_tail(dir) };
         self.offset_index.truncate_to(dir, found.header.base_offset)?;
         self.time_index.truncate_to(dir, found.header.base_offset)?;
         self.txn_index.truncate_to(dir, offset)?;
@@ -429,10 +437,15 @@ impl Segment {
     }
 
     /// From where on a record with this timestamp, and an offset at or after `start`, may be.
-    pub(crate) fn batches_for_timestamp(&self, dir: &Dir, timestamp: i64, start: Offset) -> Result<Scanner> {
-        let before = self.time_index.look_up(dir, timestamp)?;
-        let position = self.offset_index.position_before(dir, before.offset.max(start))?;
-        self.batches_from(dir, position)
+    pub(crate) fn batches_for_timestamp(
+        &self,
+        access: Access<'_>,
+        timestamp: i64,
+        start: Offset,
+    ) -> Result<Scanner> {
+        let before = self.time_index.look_up(access, timestamp)?;
+        let position = self.offset_index.position_before(access, before.offset.max(start))?;
+        self.batches_from(access, position)
     }
 
     /// Renames the segment's files so that they are no longer part of the log; says what remains to be removed.

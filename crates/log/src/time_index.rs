@@ -5,6 +5,7 @@
 
 use protocol::Offset;
 
+use crate::access::Access;
 use crate::dir::{Dir, Kind};
 use crate::entry_file::EntryFile;
 use crate::error::{Result, corrupt};
@@ -41,7 +42,7 @@ impl TimeIndex {
         let entries = EntryFile::load(Kind::TimeIndex, dir, base_offset)?;
         let mut index = Self { base_offset, entries, last: Self::none(base_offset) };
         index.read_last(dir)?;
-        let first = if index.entries.len() == 0 { None } else { Some(index.get(dir, 0)?) };
+        let first = if index.entries.len() == 0 { None } else { Some(index.get(dir.waiting(), 0)?) };
         if index.last.offset < base_offset
             || first.is_some_and(|first| first.timestamp > index.last.timestamp)
         {
@@ -52,8 +53,8 @@ impl TimeIndex {
         Ok(index)
     }
 
-    fn get(&self, dir: &Dir, at: u32) -> Result<TimestampOffset> {
-        Ok(self.parse(self.entries.get(dir, self.base_offset, at)?))
+    fn get(&self, access: Access<'_>, at: u32) -> Result<TimestampOffset> {
+        Ok(self.parse(self.entries.get(access, self.base_offset, at)?))
     }
 
     fn parse(&self, entry: [u8; 12]) -> TimestampOffset {
@@ -64,7 +65,7 @@ impl TimeIndex {
     }
 
     fn read_last(&mut self, dir: &Dir) -> Result<()> {
-        let last = self.entries.last(dir, self.base_offset)?;
+        let last = self.entries.last(dir.waiting(), self.base_offset)?;
         self.last = last.map_or(Self::none(self.base_offset), |entry| self.parse(entry));
         Ok(())
     }
@@ -75,9 +76,10 @@ impl TimeIndex {
     }
 
     /// The last entry with a timestamp less than or equal to the one given.
-    pub(crate) fn look_up(&self, dir: &Dir, target: i64) -> Result<TimestampOffset> {
-        let at = self.entries.partition_point(dir, self.base_offset, |entry| timestamp(entry) <= target)?;
-        at.checked_sub(1).map_or(Ok(Self::none(self.base_offset)), |at| self.get(dir, at))
+    pub(crate) fn look_up(&self, access: Access<'_>, target: i64) -> Result<TimestampOffset> {
+        let at =
+            self.entries.partition_point(access, self.base_offset, |entry| timestamp(entry) <= target)?;
+        at.checked_sub(1).map_or(Ok(Self::none(self.base_offset)), |at| self.get(access, at))
     }
 
     /// Adds an entry if it says more than the last one does.
@@ -97,7 +99,7 @@ impl TimeIndex {
     pub(crate) fn truncate_to(&mut self, dir: &Dir, offset: Offset) -> Result<()> {
         let relative = offset - self.base_offset;
         let holds = |entry: &[u8; 12]| i64::from(relative_offset(entry)) < relative;
-        let len = self.entries.partition_point(dir, self.base_offset, holds)?;
+        let len = self.entries.partition_point(dir.waiting(), self.base_offset, holds)?;
         self.entries.truncate(dir, self.base_offset, len)?;
         self.read_last(dir)
     }

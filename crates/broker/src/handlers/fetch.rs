@@ -16,9 +16,10 @@ use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::records::Records;
 
 use crate::clock;
+use crate::cold::Cold;
 use crate::fetch_session::{Asked, Context, Key, Told, Want};
 use crate::node::Node;
-use crate::partition::{Isolation, Partition, Read, ReadFrom};
+use crate::partition::{Isolation, Partition, Read, ReadError, ReadFrom};
 use crate::purgatory::Watch;
 use crate::request::{Answer, Malformed, Request};
 
@@ -49,27 +50,48 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             return request.answer(&FetchResponse { error_code: error.code(), ..FetchResponse::default() });
         }
     };
-    let watch = Watch::default();
-    let mut last = vec![];
     let mut first_look = true;
-    let ready = watch
+    let mut cold = Cold::default();
+    let last = loop {
+        let last = look(node, &request, &context, limits, &mut first_look, &mut cold).await;
+        if !cold.load().await {
+            break last;
+        }
+    };
+    answer(node, &request, &context, last)
+}
+
+/// Looks until there is enough to answer, or time is up, or something has to be loaded first.
+async fn look(
+    node: &Node,
+    request: &Request,
+    context: &Context,
+    limits: Limits,
+    first_look: &mut bool,
+    cold: &mut Cold,
+) -> Vec<Found> {
+    let mut last = vec![];
+    let ready = Watch::default()
         .until(Some(limits.deadline), |watch| {
-            last = read_all(node, &request, &context, limits, watch);
+            last = read_all(node, request, context, limits, watch, cold);
+            if cold.is_met() {
+                return Some(());
+            }
             let bytes: u64 =
                 last.iter().filter_map(|found| found.result.as_ref().ok()).map(|read| read.bytes).sum();
             let told_more = last.iter().any(|found| {
                 found.result.is_err() || found.result.as_ref().is_ok_and(|read| read.diverging.is_some())
             });
-            let at_once = std::mem::take(&mut first_look)
+            let at_once = std::mem::take(first_look)
                 && (context.wanted.is_empty() || limits.deadline <= request.received);
             (at_once || told_more || bytes >= limits.min_bytes).then_some(())
         })
         .await;
     if ready.is_none() {
         // What came in since the last look is worth having.
-        last = read_all(node, &request, &context, limits, &Watch::default());
+        last = read_all(node, request, context, limits, &Watch::default(), cold);
     }
-    answer(node, &request, &context, last)
+    last
 }
 
 fn read_request(node: &Node, request: &Request) -> Result<(Asked, Limits), Malformed> {
@@ -127,7 +149,14 @@ fn read_request(node: &Node, request: &Request) -> Result<(Asked, Limits), Malfo
     Ok((asked, limits))
 }
 
-fn read_all(node: &Node, request: &Request, context: &Context, limits: Limits, watch: &Watch) -> Vec<Found> {
+fn read_all(
+    node: &Node,
+    request: &Request,
+    context: &Context,
+    limits: Limits,
+    watch: &Watch,
+    cold: &mut Cold,
+) -> Vec<Found> {
     let mut room = limits.max_bytes;
     let mut first = true;
     let mut all = Vec::with_capacity(context.wanted.len());
@@ -157,7 +186,14 @@ fn read_all(node: &Node, request: &Request, context: &Context, limits: Limits, w
             min_one: first,
             isolation: limits.isolation,
         };
-        let result = partition.read(from);
+        let result = partition.read(from, cold.source()).map_err(|error| match error {
+            ReadError::Refused(code) => code,
+            ReadError::NotCached(missing) => {
+                cold.add(missing);
+                // Nobody is told: what is missing is loaded first.
+                ErrorCode::None
+            }
+        });
         if let Ok(read) = &result {
             room = room.saturating_sub(read.bytes);
             first &= read.bytes == 0;

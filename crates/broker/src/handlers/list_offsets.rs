@@ -7,11 +7,13 @@
 use std::collections::BTreeSet;
 
 use protocol::ErrorCode;
+use protocol::messages::list_offsets_request::ListOffsetsPartition;
 use protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
+use crate::cold::Cold;
 use crate::node::Node;
-use crate::partition::{AtTime, Isolation};
+use crate::partition::{AtTime, Isolation, ReadError};
 use crate::request::{Answer, Malformed, Request};
 
 /// Answers one request.
@@ -38,15 +40,7 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             let found = if twice.contains(&(&*topic.name, index)) {
                 Err(ErrorCode::InvalidRequest)
             } else {
-                look_up(
-                    node,
-                    request.version,
-                    &topic.name,
-                    index,
-                    asked.timestamp,
-                    asked.current_leader_epoch,
-                    isolation,
-                )
+                look_up(node, request.version, &topic.name, asked, isolation).await
             };
             let (error_code, timestamp, offset, leader_epoch) = match found {
                 Ok(found) => (0, found.timestamp, found.offset.get(), found.leader_epoch.get()),
@@ -70,15 +64,14 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     request.answer(&response)
 }
 
-fn look_up(
+async fn look_up(
     node: &Node,
     version: i16,
     topic: &str,
-    index: i32,
-    timestamp: i64,
-    current_leader_epoch: i32,
+    asked: &ListOffsetsPartition,
     isolation: Isolation,
 ) -> Result<AtTime, ErrorCode> {
+    let (index, timestamp) = (asked.partition_index, asked.timestamp);
     // A special timestamp is none in the versions before it.
     let known = match timestamp {
         -3 => version >= 7,
@@ -91,5 +84,15 @@ fn look_up(
         return Err(ErrorCode::UnsupportedVersion);
     }
     let partition = node.partitions().by_name(topic, index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    partition.offset_at(timestamp, current_leader_epoch, isolation)
+    let mut cold = Cold::default();
+    loop {
+        match partition.offset_at(timestamp, asked.current_leader_epoch, isolation, cold.source()) {
+            Ok(found) => return Ok(found),
+            Err(ReadError::Refused(code)) => return Err(code),
+            Err(ReadError::NotCached(missing)) => {
+                cold.add(missing);
+                cold.load().await;
+            }
+        }
+    }
 }

@@ -8,6 +8,8 @@ use protocol::records::{FileRange, Segment};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::cold;
+
 /// How many slices one vectored write takes.
 const SLICES: usize = 16;
 /// What one sendfile call moves at most, so that one connection does not hold its thread.
@@ -61,8 +63,13 @@ async fn send_bytes(stream: &TcpStream, mut run: Vec<Bytes>) -> io::Result<()> {
 async fn send_file(stream: &TcpStream, range: &FileRange) -> io::Result<()> {
     let mut offset = range.offset;
     let end = range.offset + range.len;
+    let mut warm_to = offset;
     while offset < end {
         let step = SENDFILE_BYTES.min((end - offset) as usize);
+        if offset >= warm_to {
+            cold::warm(range, offset, step as u64).await;
+            warm_to = offset + step as u64;
+        }
         let sent = stream
             .async_io(Interest::WRITABLE, || {
                 rustix::fs::sendfile(stream.as_fd(), range.file.as_fd(), Some(&mut offset), step)

@@ -52,6 +52,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
 pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Reads up to `buf.len()` bytes; fewer only at the end of the file.
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Reads like [`DiskFile::read_at`], but only what is in memory; `None` where that is not all.
+    fn read_cached_at(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>>;
     /// Writes all of `buf`. After an error any part of it may have been written.
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<()>;
     /// Makes the bytes and the length durable. After an error the file is not to be trusted: a second call may

@@ -1,14 +1,14 @@
 //! The operating system's file system.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{FlockOperation, fcntl_lock, flock, statvfs};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use crate::handles::Handles;
 
@@ -127,6 +127,23 @@ impl DiskFile for OsFile {
             }
         }
         Ok(read)
+    }
+
+    fn read_cached_at(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        let mut read = 0;
+        while read < buf.len() {
+            let slices = &mut [IoSliceMut::new(&mut buf[read..])];
+            match preadv2(&self.0, slices, position + read as u64, ReadWriteFlags::NOWAIT) {
+                Ok(0) => break,
+                Ok(n) => read += n,
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                // A file system that does not tell.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => return self.read_at(buf, position).map(Some),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Some(read))
     }
 
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<()> {

@@ -522,6 +522,10 @@ impl DiskFile for SimFile {
         Ok(read)
     }
 
+    fn read_cached_at(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        self.read_at(buf, position).map(Some)
+    }
+
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<()> {
         let change = Change::Write { position: position as usize, bytes: buf.to_vec() };
         self.disk.lock().change_file(self, change)

@@ -3,6 +3,7 @@
 use protocol::{LeaderEpoch, Offset};
 
 use super::Log;
+use crate::access::Source;
 use crate::error::{Result, corrupt};
 use crate::scan::{Found, Scanner};
 use crate::segment::Segment;
@@ -30,12 +31,12 @@ impl Log {
         TimestampAndOffset { timestamp: -1, offset: self.log_end_offset, leader_epoch: self.epochs.latest() }
     }
 
-    /// The first record with this timestamp or a later one.
-    pub fn offset_for_timestamp(&self, timestamp: i64) -> Result<Option<TimestampAndOffset>> {
+    /// The first record with this timestamp or a later one, looked up from `source`.
+    pub fn offset_for_timestamp(&self, source: Source, timestamp: i64) -> Result<Option<TimestampAndOffset>> {
         for segment in self.segments_from(self.log_start_offset) {
             if segment.size_bytes > 0
                 && segment.largest_timestamp() >= timestamp
-                && let Some(found) = self.find_in_segment(segment, timestamp)?
+                && let Some(found) = self.find_in_segment(source, segment, timestamp)?
             {
                 return Ok(Some(found));
             }
@@ -44,17 +45,23 @@ impl Log {
     }
 
     /// The first record that has the greatest timestamp of the log; `None` in a log without timestamps.
-    pub fn max_timestamp_offset(&self) -> Result<Option<TimestampAndOffset>> {
+    pub fn max_timestamp_offset(&self, source: Source) -> Result<Option<TimestampAndOffset>> {
         let newest = |a: &&Segment| a.max_timestamp.timestamp;
         let greatest = self.segments_from(self.log_start_offset).map(|segment| newest(&segment)).max();
         match greatest {
-            Some(timestamp) if timestamp >= 0 => self.offset_for_timestamp(timestamp),
+            Some(timestamp) if timestamp >= 0 => self.offset_for_timestamp(source, timestamp),
             _ => Ok(None),
         }
     }
 
-    fn find_in_segment(&self, segment: &Segment, timestamp: i64) -> Result<Option<TimestampAndOffset>> {
-        let mut walk = segment.batches_for_timestamp(&self.dir, timestamp, self.log_start_offset)?;
+    fn find_in_segment(
+        &self,
+        source: Source,
+        segment: &Segment,
+        timestamp: i64,
+    ) -> Result<Option<TimestampAndOffset>> {
+        let access = self.dir.access(source);
+        let mut walk = segment.batches_for_timestamp(access, timestamp, self.log_start_offset)?;
         while let Some(found) = walk.next()? {
             if found.header.max_timestamp >= timestamp
                 && let Some(found) = self.find_in_batch(&mut walk, found, timestamp)?

@@ -303,7 +303,7 @@ impl Log {
         self.active.set_txn_index_exists();
         self.active.reset_indexes(&dir, true)?;
         self.log_end_offset = self.active.base_offset;
-        let mut walk = self.active.batches_from(&dir, 0)?;
+        let mut walk = self.active.batches_from(dir.waiting(), 0)?;
         let mut intact = 0;
         loop {
             let position = walk.position();
@@ -359,8 +359,8 @@ impl Log {
             if segment.base_offset >= up_to || producers.end_offset() >= up_to {
                 break;
             }
-            let Some(first) = segment.locate(&self.dir, producers.end_offset())? else { continue };
-            let mut walk = segment.headers_from(&self.dir, first.position)?;
+            let Some(first) = segment.locate(self.dir.waiting(), producers.end_offset())? else { continue };
+            let mut walk = segment.headers_from(self.dir.waiting(), first.position)?;
             while let Some(found) = walk.next()? {
                 if found.header.base_offset >= up_to {
                     break;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::Offset;
 
 use super::Log;
+use crate::access::{Access, Source};
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
 use crate::segment::Segment;
@@ -59,9 +60,21 @@ impl Log {
     /// Batches are whole. With `min_one_message` the first is returned whatever its size. Where `max_bytes` reaches
     /// beyond a segment's end the read goes on in the next one, and where it does not, it ends: nothing is skipped.
     ///
-    /// Costs index look-ups and a short walk over headers.
+    /// Costs index look-ups and a short walk over headers. Waits for the disk: [`Log::read_from`] need not.
     pub fn read(
         &self,
+        offset: Offset,
+        max_bytes: u64,
+        min_one_message: bool,
+        upper_bound: Offset,
+    ) -> Result<FetchRead> {
+        self.read_from(Source::Disk, offset, max_bytes, min_one_message, upper_bound)
+    }
+
+    /// [`Log::read`] with what is looked up from `source`. From the page cache it may be [`Error::NotCached`].
+    pub fn read_from(
+        &self,
+        source: Source,
         offset: Offset,
         max_bytes: u64,
         min_one_message: bool,
@@ -82,10 +95,14 @@ impl Log {
                 break;
             }
             let whatever_its_size = min_one_message && read.ranges.is_empty();
-            let Some(stretch) = self.read_segment(segment, offset, left, whatever_its_size, upper_bound)?
-            else {
-                continue;
+            let access = self.dir.access(source);
+            let found = match self.read_segment(access, segment, offset, left, whatever_its_size, upper_bound)
+            {
+                // What was found in memory is answered first.
+                Err(Error::NotCached(_)) if !read.ranges.is_empty() => break,
+                found => found?,
             };
+            let Some(stretch) = found else { continue };
             if stretch.end > stretch.start {
                 if read.ranges.is_empty() {
                     read.first_offset = stretch.first_offset;
@@ -106,19 +123,20 @@ impl Log {
     /// The batches of one segment; `None` if it has none at or after the offset.
     fn read_segment(
         &self,
+        access: Access<'_>,
         segment: &Segment,
         offset: Offset,
         max_bytes: u64,
         whatever_its_size: bool,
         upper_bound: Offset,
     ) -> Result<Option<Stretch>> {
-        let Some(first) = segment.locate(&self.dir, offset)? else { return Ok(None) };
+        let Some(first) = segment.locate(access, offset)? else { return Ok(None) };
         let segment_end = self.segment_end(segment);
         let visible = if upper_bound >= segment_end {
             segment.size_bytes
         } else {
             // A batch that reaches beyond the bound is not visible.
-            segment.locate(&self.dir, upper_bound)?.map_or(segment.size_bytes, |beyond| beyond.position)
+            segment.locate(access, upper_bound)?.map_or(segment.size_bytes, |beyond| beyond.position)
         };
         let start = first.position;
         let stretch = |end, next_offset, whole| {
@@ -132,7 +150,7 @@ impl Log {
         }
         // Fits: it is less than the segment's size.
         let limit = start + max_bytes as u32;
-        if let Some((end, next_offset)) = segment.end_before(&self.dir, start, limit)? {
+        if let Some((end, next_offset)) = segment.end_before(access, start, limit)? {
             return stretch(end, next_offset, false);
         }
         if whatever_its_size {

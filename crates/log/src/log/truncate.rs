@@ -41,7 +41,7 @@ impl Log {
             // Before the cut is durable: a segment that came back after a crash would leave a hole before it.
             self.dir.sync()?;
         }
-        let end = match self.active.locate(&self.dir, offset)? {
+        let end = match self.active.locate(self.dir.waiting(), offset)? {
             Some(first) => first.header.base_offset.max(self.log_start_offset).min(offset),
             None => offset,
         };

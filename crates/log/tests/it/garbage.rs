@@ -47,7 +47,7 @@ proptest! {
             for offset in 0..end.get() {
                 let _ = log.read(Offset(offset), 100, true, end);
             }
-            let _ = log.offset_for_timestamp(NOW.unix_ms);
+            let _ = log.offset_for_timestamp(log::Source::Disk, NOW.unix_ms);
             let _ = log.aborted_transactions(Offset(0), end);
             let _ = log.append_as_leader(&mut plain(1), EPOCH, NOW, Origin::Client);
             let _ = log.truncate_to(Offset(end.get() / 2), NOW);

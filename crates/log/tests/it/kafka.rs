@@ -68,7 +68,10 @@ fn is_read_and_closed_without_a_change() {
         log.producers().producers().map(|p| (p.producer_id.get(), p.last_sequence())).collect();
     assert_eq!(producers, [(1000, 2), (1001, 2), (1002, 2), (1003, 2), (1004, 2), (1005, -1)]);
     assert!(checkpoint::read_topic_id(&OsDisk, &dir).unwrap().is_some());
-    assert_eq!(log.offset_for_timestamp(1_795_263_811_600).unwrap().unwrap().offset, Offset(4));
+    assert_eq!(
+        log.offset_for_timestamp(log::Source::Disk, 1_795_263_811_600).unwrap().unwrap().offset,
+        Offset(4)
+    );
     log.close().unwrap();
     assert_eq!(contents(&dir), before);
 }

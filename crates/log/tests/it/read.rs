@@ -109,7 +109,7 @@ fn by_time() {
     }
     assert!(log.segment_count() > 2);
     let check = |timestamp, expect: Option<(i64, i64)>| {
-        let found = log.offset_for_timestamp(timestamp).unwrap();
+        let found = log.offset_for_timestamp(log::Source::Disk, timestamp).unwrap();
         assert_eq!(found.map(|found| (found.timestamp, found.offset.get())), expect, "{timestamp}");
     };
     check(-1, Some((100, 0)));
@@ -121,7 +121,7 @@ fn by_time() {
     check(395, Some((400, 12)));
     check(609, Some((609, 23)));
     check(610, None);
-    let greatest = log.max_timestamp_offset().unwrap().unwrap();
+    let greatest = log.max_timestamp_offset(log::Source::Disk).unwrap().unwrap();
     assert_eq!((greatest.timestamp, greatest.offset, greatest.leader_epoch), (609, Offset(23), Some(EPOCH)));
     assert_eq!(log.earliest_offset().offset, Offset(0));
     assert_eq!(log.latest_offset().offset, Offset(24));

@@ -101,7 +101,7 @@ impl Partition {
 
     /// The timestamp and offset of the first record that is as late as this.
     pub(crate) fn offset_for_timestamp(&self, timestamp: i64) -> Result<Option<(i64, i64)>, LogError> {
-        let found = self.log.offset_for_timestamp(timestamp)?;
+        let found = self.log.offset_for_timestamp(log::Source::Disk, timestamp)?;
         let found = found.filter(|found| found.offset < self.log.high_watermark());
         Ok(found.map(|found| (found.timestamp, found.offset.get())))
     }

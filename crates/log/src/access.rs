@@ -1,0 +1,112 @@
+//! Reads that do not wait for the disk.
+//!
+//! A look-up under the lock of a log would hold up those who append while the disk seeks. So it may be asked for what is in
+//! memory only: where it meets something that is not, it ends with [`Error::NotCached`], which says what to load. The shell
+//! loads that on a thread of its own, without the lock, and asks again.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::dir::Dir;
+use crate::disk::DiskFile;
+use crate::error::{Error, Result};
+
+/// Where a read may take its bytes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the disk, for which it waits.
+    Disk,
+    /// From memory; else [`Error::NotCached`].
+    PageCache,
+}
+
+/// A partition's directory, and where reads in it take their bytes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access<'a> {
+    pub(crate) dir: &'a Dir,
+    pub(crate) source: Source,
+}
+
+impl Dir {
+    /// Reads that wait for the disk.
+    pub(crate) const fn waiting(&self) -> Access<'_> {
+        self.access(Source::Disk)
+    }
+
+    pub(crate) const fn access(&self, source: Source) -> Access<'_> {
+        Access { dir: self, source }
+    }
+}
+
+impl Source {
+    /// Reads up to `buf.len()` bytes; fewer only at the end of the file.
+    pub(crate) fn read_at(
+        self,
+        file: &Arc<dyn DiskFile>,
+        buf: &mut [u8],
+        position: u64,
+        error: impl FnOnce(io::Error) -> Error,
+    ) -> Result<usize> {
+        match self {
+            Self::Disk => file.read_at(buf, position).map_err(error),
+            Self::PageCache => match file.read_cached_at(buf, position) {
+                Ok(Some(read)) => Ok(read),
+                Ok(None) => Err(NotCached { file: file.clone(), position, len: buf.len() }.into()),
+                Err(source) => Err(error(source)),
+            },
+        }
+    }
+}
+
+/// Bytes of a file that a look-up needs, and that are not in memory.
+#[derive(Clone, Debug)]
+pub struct NotCached {
+    file: Arc<dyn DiskFile>,
+    position: u64,
+    len: usize,
+}
+
+/// What is loaded at once: a look-up needs what lies around, too.
+const WINDOW_BYTES: u64 = 256 << 10;
+
+impl NotCached {
+    /// Brings them into memory. Waits for the disk.
+    pub fn load(&self) -> io::Result<()> {
+        let from = self.position / WINDOW_BYTES * WINDOW_BYTES;
+        let end = self.position + self.len as u64;
+        let mut buf = vec![0; WINDOW_BYTES as usize];
+        for position in (from..end).step_by(WINDOW_BYTES as usize) {
+            self.file.read_at(&mut buf, position)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::disk::{Disk as _, OsDisk};
+
+    #[test]
+    fn what_is_not_in_memory_is_said_and_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = OsDisk.open(&folder.path().join("f"), true).unwrap();
+        file.write_at(&[7; 10_000], 0).unwrap();
+        file.sync_data().unwrap();
+        let os_file = file.os_file().unwrap();
+        rustix::fs::fadvise(os_file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let other = |source| Error::Io { operation: "read", path: Path::new("f").into(), source };
+        let mut buf = [0; 100];
+        match Source::PageCache.read_at(&file, &mut buf, 5_000, other) {
+            Err(Error::NotCached(missing)) => missing.load().unwrap(),
+            // A file system that keeps everything in memory, or does not tell.
+            read => assert_eq!(read.unwrap(), 100),
+        }
+        assert_eq!(Source::PageCache.read_at(&file, &mut buf, 5_000, other).unwrap(), 100);
+        assert_eq!(buf, [7; 100]);
+        assert_eq!(Source::PageCache.read_at(&file, &mut buf, 9_950, other).unwrap(), 50);
+        assert_eq!(Source::PageCache.read_at(&file, &mut buf, 10_000, other).unwrap(), 0);
+    }
+}
