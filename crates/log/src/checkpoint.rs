@@ -30,6 +30,10 @@ pub enum OffsetCheckpoint {
 }
 
 impl OffsetCheckpoint {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::RecoveryPoint, Self::LogStartOffset, Self::HighWatermark, Self::Cleaner];
+
     /// The name of the file.
     pub const fn file_name(self) -> &'static str {
         match self {
@@ -42,14 +46,18 @@ impl OffsetCheckpoint {
 
     /// Reads the file of a log directory; a missing one is empty.
     pub fn read(self, disk: &dyn Disk, log_dir: &Path) -> Result<BTreeMap<TopicPartition, Offset>> {
-        let path = log_dir.join(self.file_name());
-        let entries = read_lines(disk, &path)?.into_iter().map(|(position, line)| {
+        self.read_file(disk, &log_dir.join(self.file_name()))
+    }
+
+    /// Reads a file, wherever it is.
+    pub(crate) fn read_file(self, disk: &dyn Disk, path: &Path) -> Result<BTreeMap<TopicPartition, Offset>> {
+        let entries = read_lines(disk, path)?.into_iter().map(|(position, line)| {
             let mut words = line.split_whitespace();
             let entry = (|| {
                 let (topic, partition, offset) = (words.next()?, words.next()?, words.next()?);
                 Some((TopicPartition::new(topic, partition.parse().ok()?), Offset(offset.parse().ok()?)))
             })();
-            entry.ok_or_else(|| corrupt(&path, position, quote(&line), "a topic, a partition and an offset"))
+            entry.ok_or_else(|| corrupt(path, position, quote(&line), "a topic, a partition and an offset"))
         });
         entries.collect()
     }
@@ -74,12 +82,15 @@ pub(crate) const LEADER_EPOCHS: &str = "leader-epoch-checkpoint";
 pub(crate) const NEW_LEADER_EPOCHS: &str = "leader-epoch-checkpoint.tmp";
 
 pub(crate) fn read_leader_epochs(disk: &dyn Disk, dir: &Path) -> Result<Vec<(LeaderEpoch, Offset)>> {
-    let path = dir.join(LEADER_EPOCHS);
-    let entries = read_lines(disk, &path)?.into_iter().map(|(position, line)| {
+    read_leader_epochs_file(disk, &dir.join(LEADER_EPOCHS))
+}
+
+pub(crate) fn read_leader_epochs_file(disk: &dyn Disk, path: &Path) -> Result<Vec<(LeaderEpoch, Offset)>> {
+    let entries = read_lines(disk, path)?.into_iter().map(|(position, line)| {
         let entry = line.split_once(' ').and_then(|(epoch, offset)| {
             Some((LeaderEpoch(epoch.parse().ok()?), Offset(offset.trim().parse().ok()?)))
         });
-        entry.ok_or_else(|| corrupt(&path, position, quote(&line), "an epoch and an offset"))
+        entry.ok_or_else(|| corrupt(path, position, quote(&line), "an epoch and an offset"))
     });
     entries.collect()
 }
@@ -147,7 +158,7 @@ pub struct MetaProperties {
 }
 
 impl MetaProperties {
-    const FILE: &str = "meta.properties";
+    pub(crate) const FILE: &str = "meta.properties";
 
     /// Reads the file of a log directory; `None` if the directory is not formatted.
     pub fn read(disk: &dyn Disk, log_dir: &Path) -> Result<Option<Self>> {
@@ -200,15 +211,18 @@ pub(crate) const PARTITION_METADATA: &str = "partition.metadata";
 /// The topic id in the `partition.metadata` of a partition's directory, if there is one. A file that a crash kept from being
 /// complete says nothing: it becomes durable with the first records that do.
 pub fn read_topic_id(disk: &dyn Disk, dir: &Path) -> Result<Option<Uuid>> {
-    let path = dir.join(PARTITION_METADATA);
-    let Some(properties) = read_properties(disk, &path)? else { return Ok(None) };
-    let len = disk.stat(&path).at("look at", &path)?.map_or(0, |stat| stat.len);
+    read_topic_id_file(disk, &dir.join(PARTITION_METADATA))
+}
+
+pub(crate) fn read_topic_id_file(disk: &dyn Disk, path: &Path) -> Result<Option<Uuid>> {
+    let Some(properties) = read_properties(disk, path)? else { return Ok(None) };
+    let len = disk.stat(path).at("look at", path)?.map_or(0, |stat| stat.len);
     if len < format_topic_id(Uuid::ZERO).len() as u64 || properties.is_empty() {
         return Ok(None);
     }
     let id = properties.get("topic_id").and_then(|id| id.parse().ok()).filter(|id: &Uuid| !id.is_zero());
     if properties.get("version").map(String::as_str) != Some("0") || id.is_none() {
-        return Err(corrupt(&path, 0, format!("{properties:?}"), "version 0 and a topic id"));
+        return Err(corrupt(path, 0, format!("{properties:?}"), "version 0 and a topic id"));
     }
     Ok(id)
 }

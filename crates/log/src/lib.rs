@@ -12,6 +12,7 @@
 //! | `segment` | one `.log` file with its indexes |
 //! | `scan` | the walk over the batches of a file |
 //! | `offset_index`, `time_index`, `entry_file`, `txn_index` | the indexes |
+//! | `inspect/` | looking at files, whole or damaged, and mending them: the tools `millstream log …` |
 //! | `checkpoint`, `log_dir` | the small files beside the partitions: checkpoints, properties, lock, clean shutdown |
 //! | `dir` | the names of a partition's files |
 //! | `access` | look-ups that do not wait for the disk |
@@ -41,6 +42,7 @@ pub mod disk;
 mod entry_file;
 mod error;
 mod handles;
+pub mod inspect;
 mod leader_epochs;
 mod log;
 pub mod log_dir;

@@ -48,7 +48,7 @@ impl OffsetIndex {
         Ok(index)
     }
 
-    fn parse(&self, entry: [u8; 8]) -> OffsetPosition {
+    pub(crate) fn parse(&self, entry: [u8; 8]) -> OffsetPosition {
         OffsetPosition {
             offset: self.base_offset + i64::from(relative_offset(&entry)),
             position: position(&entry),

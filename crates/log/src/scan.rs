@@ -69,6 +69,16 @@ impl Scanner {
         self
     }
 
+    /// A walk over the same file from another position on.
+    pub(crate) fn at(&self, position: u32) -> Self {
+        Self::new(self.file.clone(), self.path.clone(), position, self.end, self.chunk_bytes)
+    }
+
+    /// Bytes of the file as they are; fewer at its end.
+    pub(crate) fn read_raw(&self, buf: &mut [u8], position: u32) -> Result<usize> {
+        self.file.read_at(buf, position.into()).at("read", &self.path)
+    }
+
     /// Where the next batch begins.
     pub(crate) const fn position(&self) -> u32 {
         self.position

@@ -57,7 +57,7 @@ impl TimeIndex {
         Ok(self.parse(self.entries.get(access, self.base_offset, at)?))
     }
 
-    fn parse(&self, entry: [u8; 12]) -> TimestampOffset {
+    pub(crate) fn parse(&self, entry: [u8; 12]) -> TimestampOffset {
         TimestampOffset {
             timestamp: timestamp(&entry),
             offset: self.base_offset + i64::from(relative_offset(&entry)),

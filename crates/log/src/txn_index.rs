@@ -4,6 +4,7 @@
 //! offset when it ended. A segment without aborted transactions has no such file.
 
 use std::io;
+use std::path::Path;
 
 use protocol::{Offset, ProducerId};
 
@@ -75,19 +76,7 @@ impl TxnIndex {
         let path = self.file.path(dir, self.base_offset);
         let bytes = crate::disk::read_file(dir.disk.as_ref(), &path, MAX_ENTRIES * ENTRY_BYTES as u64)?;
         let bytes = bytes.unwrap_or_default();
-        let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
-        let mut txns: Vec<AbortedTxn> = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.iter().enumerate() {
-            let txn = decode(entry).filter(|txn| {
-                txn.last_offset >= self.base_offset
-                    && txns.last().is_none_or(|last| last.last_offset < txn.last_offset)
-            });
-            let position = (at * ENTRY_BYTES) as u64;
-            txns.push(txn.ok_or_else(|| {
-                corrupt(&path, position, "an entry out of order", "transactions by last offset")
-            })?);
-        }
-        Ok(txns)
+        parse(&path, self.base_offset, &bytes)
     }
 
     /// Drops the transactions that end at or after an offset.
@@ -122,7 +111,24 @@ impl TxnIndex {
     }
 }
 
-fn encode(txn: &AbortedTxn) -> [u8; ENTRY_BYTES] {
+/// The transactions in the bytes of a file. An entry that was not written to its end is none.
+pub(crate) fn parse(path: &Path, base_offset: Offset, bytes: &[u8]) -> Result<Vec<AbortedTxn>> {
+    let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
+    let mut txns: Vec<AbortedTxn> = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
+        let txn = decode(entry).filter(|txn| {
+            txn.last_offset >= base_offset
+                && txns.last().is_none_or(|last| last.last_offset < txn.last_offset)
+        });
+        let position = (at * ENTRY_BYTES) as u64;
+        txns.push(txn.ok_or_else(|| {
+            corrupt(path, position, "an entry out of order", "transactions by last offset")
+        })?);
+    }
+    Ok(txns)
+}
+
+pub(crate) fn encode(txn: &AbortedTxn) -> [u8; ENTRY_BYTES] {
     let mut entry = [0; ENTRY_BYTES];
     let fields =
         [txn.producer_id.get(), txn.first_offset.get(), txn.last_offset.get(), txn.last_stable_offset.get()];

@@ -1,12 +1,13 @@
 //! The disk as this crate sees it, so that it can be a simulated one.
 //!
-//! Two implementations: [`OsDisk`] and [`sim::SimDisk`], which loses what was not synced, tears writes, fills up and
-//! fails on purpose. Nothing else in this crate touches `std::fs`.
+//! Two implementations: [`OsDisk`] (with [`ReadOnlyDisk`] for those who only look) and [`sim::SimDisk`], which loses what
+//! was not synced, tears writes, fills up and fails on purpose. Nothing else in this crate touches `std::fs`.
 //!
 //! The rules of durability are those of POSIX at its strictest: bytes of a file survive a crash after
 //! [`DiskFile::sync_data`]; the *name* of a new, renamed or removed file survives after [`Disk::sync_dir`] of its directory.
 
 mod os;
+mod read_only;
 pub mod sim;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use os::OsDisk;
+pub use read_only::ReadOnlyDisk;
 
 use crate::handles::Handles;
 

@@ -33,7 +33,7 @@ impl OsDisk {
 impl Disk for OsDisk {
     fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn DiskFile>> {
         let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
-        Ok(Arc::new(OsFile(Arc::new(file))))
+        Ok(Arc::new(OsFile::new(file)))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
@@ -113,7 +113,13 @@ impl Disk for OsDisk {
 }
 
 #[derive(Debug)]
-struct OsFile(Arc<File>);
+pub(super) struct OsFile(Arc<File>);
+
+impl OsFile {
+    pub(super) fn new(file: File) -> Self {
+        Self(Arc::new(file))
+    }
+}
 
 impl DiskFile for OsFile {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {

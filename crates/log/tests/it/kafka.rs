@@ -107,3 +107,16 @@ fn preallocated_indexes_are_used_as_they_are() {
         assert!(found[0].0 <= offset && offset <= found[0].1);
     }
 }
+
+#[test]
+fn nothing_is_wrong_with_it() {
+    let copy = copy();
+    let scope = log::inspect::Scope {
+        recovery: Recovery { clean_shutdown: true, recovery_point: Offset(21), ..Recovery::default() },
+        ..Default::default()
+    };
+    let disk = log::disk::ReadOnlyDisk::shared();
+    let report = log::inspect::verify(&disk, &copy.path().join("tiny-0"), &scope, 10).unwrap();
+    assert_eq!(report.findings.list(), []);
+    assert_eq!((report.batches, report.records, report.log_end_offset), (8, 21, Offset(21)));
+}

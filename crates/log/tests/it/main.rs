@@ -6,6 +6,7 @@ mod append;
 mod clean;
 mod crash;
 mod garbage;
+mod inspect;
 mod kafka;
 mod model;
 mod open_files;
