@@ -47,6 +47,8 @@ pub(crate) enum Tool {
     Consume(ConsumeArgs),
     /// Show the cluster, what its brokers serve, and their log directories.
     Cluster(ClusterArgs),
+    /// Look at the files of logs, check them, and mend them. Works on the disk, without a node.
+    Log(LogArgs),
 }
 
 /// What every tool takes.
@@ -401,6 +403,79 @@ pub(crate) enum ClusterCommand {
     LogDirs,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogArgs {
+    /// Print JSON, an object a line, instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: LogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Print what is in files: batches, records, indexes, snapshots, checkpoints.
+    ///
+    /// Reads only, and may be used while a node runs; the end of a log that is being written may look torn then.
+    Dump(LogDumpArgs),
+    /// Check every batch, index, snapshot and checkpoint. Exit code 0: all is well; 1: something was found.
+    ///
+    /// Reads only. While a node uses the directory only what lies before the recovery point is checked, and the node cannot start
+    /// on it while it is checked.
+    Verify(LogVerifyArgs),
+    /// Mend damaged partitions of a stopped node. Shows what would be done; --execute does it.
+    ///
+    /// Indexes are built anew. Bytes that are no batch are taken out of the log: their offsets are missing then, as after a compaction,
+    /// and everything else keeps its own. What leaves the log is kept beside it in files with the suffix `.corrupt`. What lies past
+    /// the recovery point is left to the next start, which cuts the log there.
+    Repair(LogRepairArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogDumpArgs {
+    /// Files, partitions' directories, or log directories (of which the checkpoints are shown).
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print the records of every batch.
+    #[arg(long)]
+    pub(crate) records: bool,
+    /// Print the records of __consumer_offsets and __cluster_metadata as what they mean.
+    #[arg(long)]
+    pub(crate) decode: bool,
+    /// Leave out batches that end before an offset.
+    #[arg(long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) offset: Option<i64>,
+    /// Stop after so many batches of each file.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogVerifyArgs {
+    /// Log directories, or directories of partitions.
+    #[arg(value_name = "DIR", default_value = "millstream-data")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How many partitions to check at the same time [default: as many as there are processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// How many findings of a partition to print; the others are counted.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) max_findings: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogRepairArgs {
+    /// Directories of partitions.
+    #[arg(required = true, value_name = "PARTITION-DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Do it, and not only show the plan.
+    #[arg(long)]
+    pub(crate) execute: bool,
+    /// End the log at the first damage, and set all that follows aside, instead of taking the damage out.
+    #[arg(long)]
+    pub(crate) cut: bool,
+}
+
 /// A place in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) client::OffsetSpec);
@@ -511,6 +586,9 @@ mod tests {
         refused("millstream produce t --acks 2");
         refused("millstream produce t --compression lzma");
         refused("millstream topics offsets t --time yesterday");
+        refused("millstream log dump");
+        refused("millstream log repair --execute");
+        refused("millstream log verify --jobs 0");
     }
 
     #[test]

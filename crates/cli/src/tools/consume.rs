@@ -11,7 +11,7 @@ use protocol::TopicPartition;
 use protocol::records::TimestampType;
 use serde_json::{Map, Value, json};
 
-use super::output::list;
+use super::output::{hex, insert, list};
 use super::topics::partitions_of;
 use super::{Result, ToolError, cluster, reach, stopped};
 use crate::args::{ConsumeArgs, Encoding};
@@ -196,15 +196,6 @@ fn field(encoding: Encoding, bytes: Option<&[u8]>, out: &mut impl Write) -> io::
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// A record as JSON. What is no text stands in hexadecimal under another name: nothing is lost.
 fn document(record: &ConsumerRecord, encoding: Encoding) -> Value {
     let mut document = Map::new();
@@ -223,15 +214,6 @@ fn document(record: &ConsumerRecord, encoding: Encoding) -> Value {
     insert(&mut document, "key", record.key.as_deref(), encoding);
     insert(&mut document, "value", record.value.as_deref(), encoding);
     Value::Object(document)
-}
-
-fn insert(document: &mut Map<String, Value>, name: &str, bytes: Option<&[u8]>, encoding: Encoding) {
-    let text = bytes.map(std::str::from_utf8);
-    match (bytes, text, encoding) {
-        (None, ..) => document.insert(name.to_owned(), Value::Null),
-        (_, Some(Ok(text)), Encoding::Raw) => document.insert(name.to_owned(), json!(text)),
-        (Some(bytes), ..) => document.insert(format!("{name}_hex"), json!(hex(bytes))),
-    };
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod cluster;
 mod configs;
 mod consume;
 mod groups;
+mod log;
 mod output;
 mod produce;
 mod topics;
@@ -31,8 +32,12 @@ enum ToolError {
     Input(io::Error),
     #[error("cannot start: {0}")]
     Start(io::Error),
+    #[error(transparent)]
+    Log(#[from] ::log::Error),
     #[error("{0}")]
     Usage(String),
+    #[error("{0}")]
+    Refused(String),
     /// What failed was said where it did.
     #[error("{0} failed")]
     Reported(usize),
@@ -77,6 +82,7 @@ async fn dispatch(tool: Tool) -> Result<()> {
         Tool::Produce(args) => produce::run(args).await,
         Tool::Consume(args) => consume::run(args).await,
         Tool::Cluster(args) => cluster::run(args).await,
+        Tool::Log(args) => log::run(&args),
     }
 }
 
