@@ -18,7 +18,7 @@ use crate::options::Options;
 use crate::quorum::{CommittedAt, MetadataQuorum, Status, Stop};
 use crate::state_machine::StateMachine;
 use crate::store::{self, LogStore, Machine, MetadataLog, Progress, SnapshotStore, VoteFile, now_ms};
-use crate::types::{NodeId, Raft, Voter, broker_id};
+use crate::types::{Membership, NodeId, Raft, Voter, broker_id};
 
 /// How many proposals may be under way. Beyond, [`MetadataQuorum::propose`] waits.
 const MAX_PROPOSALS: usize = 128;
@@ -37,7 +37,10 @@ struct Opened<S> {
     log: LogStore,
     machine: Machine<S>,
     progress: watch::Receiver<Progress>,
-    has_data: bool,
+    /// What the snapshot says of this node.
+    known: Option<Voter>,
+    /// What a log without metadata records starts with.
+    bootstrap: Option<Vec<Bytes>>,
 }
 
 impl RaftQuorum {
@@ -49,20 +52,20 @@ impl RaftQuorum {
             voters: Vec::new(),
             node_id: options.node_id,
         })?;
-        let (voter, bootstrap) = (options.voter.clone(), options.bootstrap_records.clone());
+        let voter = options.voter.clone();
         let config = Arc::new(config(&options));
         let driver = Driver::new(options.max_bytes_between_snapshots, options.max_snapshot_interval);
         let opened = spawn_blocking(move || open_disk(&options, node_id, state_machine)).await;
         let opened = opened.map_err(|e| Error::Failed(e.to_string()))??;
 
         let raft = Raft::new(node_id, config, LocalOnly, opened.log, opened.machine).await.map_err(fatal)?;
-        take_lead(&raft, node_id, voter).await?;
+        take_lead(&raft, node_id, voter, opened.known).await?;
         let (publish, status) =
             watch::channel(driver::published(&raft.metrics().borrow(), &opened.progress.borrow()));
         let driver = tokio::spawn(driver.run(raft.clone(), opened.progress.clone(), publish));
         let proposals = Semaphore::new(MAX_PROPOSALS);
         let quorum = Self { raft, progress: opened.progress, status, proposals, driver };
-        if !opened.has_data && !bootstrap.is_empty() {
+        if let Some(bootstrap) = opened.bootstrap.filter(|records| !records.is_empty()) {
             quorum.propose(bootstrap).await?;
         }
         Ok(quorum)
@@ -157,31 +160,46 @@ fn open_disk<S: StateMachine>(options: &Options, node_id: NodeId, state: S) -> R
     let dir = options.dir();
     store::create_dir(&dir)?;
     let (snapshots, records) = SnapshotStore::open(&dir)?;
-    let log = MetadataLog::open(&dir, snapshots.covered(), options.segment_bytes)?;
-    if !log.voters().is_empty() && *log.voters() != BTreeSet::from([node_id]) {
-        let voters = log.voters().iter().map(|id| broker_id(*id)).collect();
-        return Err(Error::Voters { path: dir, voters, node_id: options.node_id });
-    }
+    let mut log = MetadataLog::open(&dir, snapshots.covered(), options.segment_bytes)?;
     let mut vote = VoteFile::open(&dir)?;
+    let alone = BTreeSet::from([node_id]);
+    for voters in [log.voters(), vote.voters()] {
+        if !voters.is_empty() && *voters != alone {
+            let voters = voters.iter().map(|id| broker_id(*id)).collect();
+            return Err(Error::Voters { path: dir, voters, node_id: options.node_id });
+        }
+    }
     vote.catch_up(log.last().map_or(0, |id| id.leader_id.term));
+    let configured = log.has_configured_voters().then(|| {
+        log.configure_voters(alone.clone());
+        Membership::new(vec![alone], BTreeMap::from([(node_id, options.voter.clone())]))
+    });
+    let bootstrap = match log.has_data() || !records.is_empty() {
+        true => None,
+        false => Some(store::read_bootstrap(&options.log_dir)?.unwrap_or(options.bootstrap_records.clone())),
+    };
     let snapshots = Arc::new(snapshots);
     let (progress, followed) = watch::channel(Progress::default());
-    let has_data = log.has_data();
-    let machine = Machine::new(state, Arc::clone(&snapshots), records, Arc::new(progress))?;
-    Ok(Opened { log: LogStore::new(log, vote, snapshots), machine, progress: followed, has_data })
+    let machine = Machine::new(state, Arc::clone(&snapshots), records, configured, Arc::new(progress))?;
+    let known = machine.membership().get_node(&node_id).cloned();
+    Ok(Opened { log: LogStore::new(log, vote, snapshots), machine, progress: followed, known, bootstrap })
 }
 
 /// Becomes the leader, and waits until the first entry of the new epoch is applied: all before it is, too.
-async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter) -> Result<(), Error> {
-    let members = BTreeMap::from([(node_id, voter.clone())]);
+/// A node without a listener for controllers has nothing new to say about where it listens, so that `known` stays: Kafka
+/// starts no more where it is not told its own.
+async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter, known: Option<Voter>) -> Result<(), Error> {
+    let members = |voter: &Voter| BTreeMap::from([(node_id, voter.clone())]);
     // Asked first: openraft logs an error where it is told to initialize a log that has entries.
     if raft.is_initialized().await.map_err(fatal)? {
         raft.trigger().elect().await.map_err(fatal)?;
     } else {
-        raft.initialize(members.clone()).await.map_err(|error| match error {
-            RaftError::APIError(refused) => Error::Failed(refused.to_string()),
-            RaftError::Fatal(stopped) => fatal(stopped),
-        })?;
+        raft.initialize(members(&voter.clone().or_at(known.as_ref()))).await.map_err(
+            |error| match error {
+                RaftError::APIError(refused) => Error::Failed(refused.to_string()),
+                RaftError::Fatal(stopped) => fatal(stopped),
+            },
+        )?;
     }
     let mut metrics = raft.metrics();
     let leads = metrics.wait_for(|m| {
@@ -190,8 +208,10 @@ async fn take_lead(raft: &Raft, node_id: NodeId, voter: Voter) -> Result<(), Err
     });
     let leads = leads.await.map_err(|_| Error::Failed("openraft panicked".to_owned()))?.clone();
     leads.running_state.map_err(fatal)?;
-    if leads.membership_config.membership().get_node(&node_id) != Some(&voter) {
-        let updated = raft.change_membership(ChangeMembers::SetNodes(members), false).await;
+    let known = leads.membership_config.membership().get_node(&node_id);
+    let voter = voter.or_at(known);
+    if known != Some(&voter) {
+        let updated = raft.change_membership(ChangeMembers::SetNodes(members(&voter)), false).await;
         updated.map_err(|e| Error::Failed(e.to_string()))?;
     }
     Ok(())

@@ -50,6 +50,14 @@ impl Voter {
     pub const fn new(directory_id: Uuid, endpoints: Vec<Endpoint>) -> Self {
         Self { directory_id: directory_id.0, endpoints }
     }
+
+    /// This voter where it listens, or, where that is not said, where it is known to.
+    pub(crate) fn or_at(mut self, known: Option<&Self>) -> Self {
+        if let Some(known) = known.filter(|_| self.endpoints.is_empty()) {
+            self.endpoints.clone_from(&known.endpoints);
+        }
+        self
+    }
 }
 
 /// A listener of a controller.

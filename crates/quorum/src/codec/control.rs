@@ -57,6 +57,12 @@ pub(crate) fn kraft_version() -> Result<Control, EncodeError> {
     )
 }
 
+/// The voters that a new leader names.
+pub(crate) fn read_leader_change(value: &[u8]) -> Result<BTreeSet<NodeId>, Damage> {
+    let message = LeaderChangeMessage::decode(&mut Reader::new(value), 0)?;
+    Ok(message.voters.iter().filter_map(|voter| NodeId::try_from(voter.voter_id).ok()).collect())
+}
+
 /// The voters of the newest configuration; `since` is where a snapshot has the membership from.
 ///
 /// A joint configuration or one with learners cannot be said in Kafka's record, so it stands whole in a tagged field.
@@ -140,19 +146,19 @@ pub(crate) fn read_voters(value: &[u8]) -> Result<(Membership, Option<LogId>), D
 
 /// What the header of a snapshot says.
 pub(crate) struct SnapshotHeader {
-    /// The offset after the last record that it covers.
-    pub(crate) end_offset: i64,
-    /// The last entry that it covers.
-    pub(crate) last_log_id: LogId,
+    /// The last entry that it covers, and the offset after its last record. Kafka's do not say: there the name does.
+    pub(crate) covers: Option<(LogId, i64)>,
     /// When the last record was appended.
     pub(crate) last_timestamp_ms: i64,
 }
 
 pub(crate) fn snapshot_header(header: &SnapshotHeader) -> Result<Control, EncodeError> {
-    let mut tag = log_id_writer(header.last_log_id);
-    tag.i64(header.end_offset);
     let mut tags = TaggedFields::default();
-    tags.push(TAG_COVERS, &tag.into_bytes());
+    if let Some((last_log_id, end_offset)) = header.covers {
+        let mut tag = log_id_writer(last_log_id);
+        tag.i64(end_offset);
+        tags.push(TAG_COVERS, &tag.into_bytes());
+    }
     Control::new(
         ControlType::SnapshotHeader,
         &SnapshotHeaderRecord {
@@ -163,17 +169,14 @@ pub(crate) fn snapshot_header(header: &SnapshotHeader) -> Result<Control, Encode
     )
 }
 
-/// Reads the header of a snapshot that we wrote. One of Kafka's does not say which entry it ends with.
 pub(crate) fn read_snapshot_header(value: &[u8]) -> Result<SnapshotHeader, Damage> {
     let header = SnapshotHeaderRecord::decode(&mut Reader::new(value), 0)?;
-    let tag = header.unknown_tagged_fields.iter().find(|(tag, _)| *tag == TAG_COVERS);
-    let (_, payload) = tag.ok_or(Damage::Incomplete { missing: "the index that a snapshot ends with" })?;
-    let mut r = Reader::new(payload);
-    Ok(SnapshotHeader {
-        last_log_id: read_log_id(&mut r)?,
-        end_offset: r.i64()?,
-        last_timestamp_ms: header.last_contained_log_timestamp,
-    })
+    let mut covers = None;
+    if let Some((_, payload)) = header.unknown_tagged_fields.iter().find(|(tag, _)| *tag == TAG_COVERS) {
+        let mut r = Reader::new(payload);
+        covers = Some((read_log_id(&mut r)?, r.i64()?));
+    }
+    Ok(SnapshotHeader { covers, last_timestamp_ms: header.last_contained_log_timestamp })
 }
 
 pub(crate) fn snapshot_footer() -> Result<Control, EncodeError> {

@@ -142,17 +142,33 @@ pub(crate) fn decode(index: u64, bytes: Bytes) -> Result<Entry, Damage> {
 
 fn control_payload(batch: &Batch<'_>) -> Result<EntryPayload<crate::types::TypeConfig>, Damage> {
     let unknown = Damage::Control { base_offset: batch.header().base_offset.get() };
-    let mut leader_change = false;
+    let mut known = false;
     for (kind, value) in control_records(batch)? {
         match kind {
             ControlType::KRaftVoters => {
                 return Ok(EntryPayload::Membership(control::read_voters(&value)?.0));
             }
-            ControlType::LeaderChange => leader_change = true,
+            ControlType::LeaderChange | ControlType::KRaftVersion => known = true,
             _ => {}
         }
     }
-    if leader_change { Ok(EntryPayload::Blank) } else { Err(unknown) }
+    if known { Ok(EntryPayload::Blank) } else { Err(unknown) }
+}
+
+/// The voters that a batch names: those of a membership, or those that a new leader repeats, which is all there is in a
+/// log whose voters are configured (`kraft.version` 0).
+pub(crate) fn named_voters(batch: &Batch<'_>) -> Result<Option<BTreeSet<NodeId>>, Damage> {
+    let mut named = None;
+    for (kind, value) in control_records(batch)? {
+        match kind {
+            ControlType::KRaftVoters => {
+                return Ok(Some(control::read_voters(&value)?.0.voter_ids().collect()));
+            }
+            ControlType::LeaderChange => named = Some(control::read_leader_change(&value)?),
+            _ => {}
+        }
+    }
+    Ok(named)
 }
 
 /// The records of a control batch: their types and values.

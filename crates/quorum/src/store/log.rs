@@ -27,8 +27,8 @@ pub(crate) struct Covered {
     pub(crate) end_offset: i64,
     /// The last entry that it covers.
     pub(crate) last_log_id: Option<LogId>,
-    /// The voters as of that entry.
-    pub(crate) voters: BTreeSet<NodeId>,
+    /// The voters as of that entry, where it names them.
+    pub(crate) voters: Option<BTreeSet<NodeId>>,
 }
 
 /// Where an entry lies.
@@ -54,6 +54,8 @@ pub(crate) struct MetadataLog {
     next_offset: i64,
     /// The voters that the newest membership names: what a `LeaderChangeMessage` repeats for those who read it.
     voters: BTreeSet<NodeId>,
+    /// Whether there is a membership, in the log or in its snapshot.
+    has_membership: bool,
     has_data: bool,
     segment_max_bytes: u64,
     /// Whether the next append starts a segment, so that the one before it can go with the next snapshot.
@@ -73,7 +75,8 @@ impl MetadataLog {
             entries: VecDeque::new(),
             purged: covered.last_log_id,
             next_offset: covered.end_offset,
-            voters: covered.voters.clone(),
+            voters: covered.voters.clone().unwrap_or_default(),
+            has_membership: covered.voters.is_some(),
             has_data: covered.last_log_id.is_some(),
             segment_max_bytes,
             roll: false,
@@ -101,13 +104,14 @@ impl MetadataLog {
                 let damage = Damage::Offset { found: segment.base_offset, expected: end_offset };
                 return Err(Error::corrupt(&segment.path, 0, damage));
             }
-            for Found { at, header, voters } in segment.recover(&mut epoch, i + 1 == count)? {
+            for Found { at, header, voters, is_membership } in segment.recover(&mut epoch, i + 1 == count)? {
                 end_offset = header.next_offset().get();
                 agrees |= end_offset == covered.end_offset && epoch_of(&header) == snapshot_epoch;
                 if header.base_offset.get() < covered.end_offset {
                     continue;
                 }
                 self.has_data |= !header.attributes.is_control();
+                self.has_membership |= is_membership;
                 self.voters = voters.unwrap_or_else(|| std::mem::take(&mut self.voters));
                 self.entries.push_back(Position {
                     segment: segment.base_offset,
@@ -142,6 +146,17 @@ impl MetadataLog {
     /// The voters that the newest membership names; none before there is one.
     pub(crate) const fn voters(&self) -> &BTreeSet<NodeId> {
         &self.voters
+    }
+
+    /// Whether there are entries and nothing in the log or its snapshot records the voters: they are configured
+    /// (`kraft.version` 0).
+    pub(crate) fn has_configured_voters(&self) -> bool {
+        self.last().is_some() && !self.has_membership
+    }
+
+    /// Takes the voters that are configured for those of the log.
+    pub(crate) fn configure_voters(&mut self, voters: BTreeSet<NodeId>) {
+        self.voters = voters;
     }
 
     /// Whether the log or its snapshot ever held a batch that is not a control batch.
@@ -181,7 +196,10 @@ impl MetadataLog {
                 epoch: epoch_of(&header),
             });
             match &entry.payload {
-                EntryPayload::Membership(membership) => self.voters = membership.voter_ids().collect(),
+                EntryPayload::Membership(membership) => {
+                    self.voters = membership.voter_ids().collect();
+                    self.has_membership = true;
+                }
                 EntryPayload::Normal(_) => self.has_data = true,
                 EntryPayload::Blank => {}
             }
@@ -341,7 +359,7 @@ mod tests {
         let covered = |epoch, index: u64| Covered {
             end_offset: index as i64 + 1,
             last_log_id: Some(log_id(epoch, index)),
-            voters: BTreeSet::from([1]),
+            voters: Some(BTreeSet::from([1])),
         };
         let check = |covered: Covered, expect: &[LogId], names: &[i64]| {
             let dir = tempfile::tempdir().unwrap();
@@ -390,7 +408,7 @@ mod tests {
         log.purge(log_id(2, 20), Some(33)).unwrap();
         log.append([data(2, 21)], 2, 0).unwrap();
         let covered =
-            Covered { end_offset: 33, last_log_id: Some(log_id(2, 20)), voters: BTreeSet::default() };
+            Covered { end_offset: 33, last_log_id: Some(log_id(2, 20)), voters: Some(BTreeSet::default()) };
         assert_eq!(reopened(dir.path(), covered), [log_id(2, 21)]);
     }
 

@@ -16,7 +16,8 @@ use crate::codec;
 use crate::error::Error;
 use crate::state_machine::{SnapshotRecords, StateMachine};
 use crate::types::{
-    Applied, Entry, LogId, SnapshotMeta, StorageError, StorageIOError, StoredMembership, TypeConfig,
+    Applied, Entry, LogId, Membership, SnapshotMeta, StorageError, StorageIOError, StoredMembership,
+    TypeConfig,
 };
 
 type Snapshot = openraft::Snapshot<TypeConfig>;
@@ -40,16 +41,20 @@ pub(crate) struct Machine<S> {
     state: S,
     snapshots: Arc<SnapshotStore>,
     membership: StoredMembership,
+    /// Whether the log or its snapshot records the membership. If not, it is the configured one.
+    membership_is_recorded: bool,
     last_timestamp_ms: i64,
     progress: Arc<watch::Sender<Progress>>,
 }
 
 impl<S: StateMachine> Machine<S> {
-    /// Loads the newest snapshot, whose records are given, into a fresh state.
+    /// Loads the newest snapshot, whose records are given, into a fresh state. The membership is `configured`, where there
+    /// is one that nothing records.
     pub(crate) fn new(
         mut state: S,
         snapshots: Arc<SnapshotStore>,
         records: Vec<Bytes>,
+        configured: Option<Membership>,
         progress: Arc<watch::Sender<Progress>>,
     ) -> Result<Self, Error> {
         let newest = snapshots.newest();
@@ -59,7 +64,8 @@ impl<S: StateMachine> Machine<S> {
         let mut machine = Self {
             state,
             snapshots,
-            membership: StoredMembership::default(),
+            membership_is_recorded: configured.is_none(),
+            membership: StoredMembership::new(None, configured.unwrap_or_default()),
             last_timestamp_ms: -1,
             progress,
         };
@@ -67,13 +73,20 @@ impl<S: StateMachine> Machine<S> {
         Ok(machine)
     }
 
+    /// The members as of the last applied entry.
+    pub(crate) fn membership(&self) -> &Membership {
+        self.membership.membership()
+    }
+
     /// Takes over the position of a snapshot that the state was loaded from.
     fn stand_at(&mut self, covers: &Covers) {
-        self.membership = covers.membership.clone();
+        if let Some(recorded) = &covers.membership {
+            self.membership = recorded.clone();
+        }
         self.last_timestamp_ms = covers.last_timestamp_ms;
         self.progress.send_replace(Progress {
             high_watermark: covers.end_offset,
-            last_applied: Some(covers.last_log_id),
+            last_applied: covers.last_log_id,
             ..Progress::default()
         });
     }
@@ -83,6 +96,7 @@ impl<S: StateMachine> Machine<S> {
             EntryPayload::Blank => false,
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                self.membership_is_recorded = true;
                 false
             }
             EntryPayload::Normal(proposal) => {
@@ -140,8 +154,8 @@ impl<S: StateMachine> RaftStateMachine<TypeConfig> for Machine<S> {
         let capture = progress.last_applied.map(|last_log_id| Capture {
             covers: Covers {
                 end_offset: progress.high_watermark,
-                last_log_id,
-                membership: self.membership.clone(),
+                last_log_id: Some(last_log_id),
+                membership: self.membership_is_recorded.then(|| self.membership.clone()),
                 last_timestamp_ms: self.last_timestamp_ms,
             },
             records,
@@ -175,7 +189,9 @@ impl<S: StateMachine> RaftStateMachine<TypeConfig> for Machine<S> {
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
-        Ok(self.snapshots.newest().map(into_openraft))
+        // One that covers nothing is none to openraft.
+        let newest = self.snapshots.newest().filter(|snapshot| snapshot.covers.last_log_id.is_some());
+        Ok(newest.map(into_openraft))
     }
 }
 
@@ -219,7 +235,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let snapshot = written.map_err(|e| snapshot_error(AnyError::new(&e)))?;
         self.progress.send_modify(|progress| {
             progress.bytes_since_snapshot = progress.bytes_since_snapshot.saturating_sub(bytes);
-            progress.data_since_snapshot &= progress.last_applied != Some(last);
+            progress.data_since_snapshot &= progress.last_applied != last;
         });
         Ok(into_openraft(snapshot))
     }

@@ -13,7 +13,7 @@ mod vote;
 pub(crate) use log::MetadataLog;
 pub(crate) use machine::{Machine, Progress};
 pub(crate) use raft_log::LogStore;
-pub(crate) use snapshot::{SnapshotFile, SnapshotStore};
+pub(crate) use snapshot::{SnapshotFile, SnapshotStore, read_bootstrap};
 pub(crate) use vote::VoteFile;
 
 use std::path::Path;

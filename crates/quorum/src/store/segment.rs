@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use openraft::entry::RaftPayload;
+use openraft::entry::EntryPayload;
 use protocol::records::{Batch, BatchHeader};
 
 use crate::codec;
 use crate::error::{Damage, Error};
-use crate::types::{Entry, NodeId};
+use crate::types::NodeId;
 
 /// A segment: `%020d.log`, named after the offset of its first record.
 #[derive(Debug)]
@@ -78,11 +78,10 @@ impl Segment {
         let (mut at, mut next_offset) = (0, self.base_offset);
         while at < bytes.len() {
             match follows(&bytes.slice(at..), next_offset, *epoch) {
-                Ok((header, entry)) => {
-                    let size_bytes = header.size_bytes();
-                    let voters = entry.get_membership().map(|m| m.voter_ids().collect());
-                    found.push(Found { at: at as u64, header, voters });
-                    (at, next_offset) = (at + size_bytes, header.next_offset().get());
+                Ok(next) => {
+                    let header = next.header;
+                    found.push(Found { at: at as u64, ..next });
+                    (at, next_offset) = (at + header.size_bytes(), header.next_offset().get());
                     *epoch = header.partition_leader_epoch.get();
                 }
                 Err(damage) if !last || !can_be_torn(&damage) || batch_after(&bytes[at..], next_offset) => {
@@ -107,20 +106,25 @@ impl Segment {
 pub(super) struct Found {
     pub(super) at: u64,
     pub(super) header: BatchHeader,
-    /// The voters, where the batch is a membership.
+    /// The voters, where the batch names them.
     pub(super) voters: Option<BTreeSet<NodeId>>,
+    /// Whether it is a membership: the voters are in the log.
+    pub(super) is_membership: bool,
 }
 
-/// The batch at the start of `bytes`, which must be whole and follow the one before it. Its index is not told.
-fn follows(bytes: &Bytes, next_offset: i64, epoch: i32) -> Result<(BatchHeader, Entry), Damage> {
-    let header = *Batch::parse(bytes)?.header();
+/// The batch at the start of `bytes`, which must be whole and follow the one before it. Where it is, is not told.
+fn follows(bytes: &Bytes, next_offset: i64, epoch: i32) -> Result<Found, Damage> {
+    let batch = Batch::parse(bytes)?;
+    let header = *batch.header();
     if header.base_offset.get() != next_offset {
         return Err(Damage::Offset { found: header.base_offset.get(), expected: next_offset });
     }
     if header.partition_leader_epoch.get() < epoch {
         return Err(Damage::Epoch { found: header.partition_leader_epoch.get(), previous: epoch });
     }
-    Ok((header, codec::decode(0, bytes.slice(..header.size_bytes()))?))
+    let entry = codec::decode(0, bytes.slice(..header.size_bytes()))?;
+    let voters = if header.attributes.is_control() { codec::named_voters(&batch)? } else { None };
+    Ok(Found { at: 0, header, voters, is_membership: matches!(entry.payload, EntryPayload::Membership(_)) })
 }
 
 /// Whether an append that never ended can look like this. The crc does not cover the base offset: where the crc fits

@@ -2,6 +2,10 @@
 //! (KIP-630). A control batch with header, `kraft.version` and voters, then data batches, then a footer.
 //!
 //! One is kept: the newest. It is on disk as a whole before it is the newest, and before any of the log goes.
+//!
+//! Apache Kafka's are read too. They do not say the index of the entry that they end with, so it is taken to be the offset
+//! of the last record: no less than the true one, as no batch is empty, and indexes only have to ascend. One that ends at
+//! offset 0 covers nothing: `kafka-storage format` leaves the first voters there.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use protocol::Offset;
 use protocol::records::{Batch, ControlType};
+use protocol::{LeaderEpoch, Offset};
 
 use super::disk;
 use super::log::Covered;
@@ -19,7 +23,7 @@ use crate::codec::control::{self, SnapshotHeader};
 use crate::codec::{self, DataBatch};
 use crate::error::{Damage, Error};
 use crate::state_machine::{LoadedSnapshot, SnapshotRecords, StateMachine};
-use crate::types::{LogId, SnapshotMeta, StoredMembership, epoch_of};
+use crate::types::{LogId, SnapshotMeta, StoredMembership, epoch_of, log_id};
 
 /// How many bytes of records make a batch of a snapshot: bounds the memory that writing one takes.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -32,21 +36,27 @@ pub(crate) struct SnapshotFile(pub(crate) Arc<File>);
 #[derive(Clone, Debug)]
 pub(crate) struct Covers {
     pub(crate) end_offset: i64,
-    pub(crate) last_log_id: LogId,
-    pub(crate) membership: StoredMembership,
+    /// None where it ends at offset 0.
+    pub(crate) last_log_id: Option<LogId>,
+    /// The voters, unless they are configured and not recorded (`kraft.version` 0).
+    pub(crate) membership: Option<StoredMembership>,
     /// When the last record was appended.
     pub(crate) last_timestamp_ms: i64,
 }
 
 impl Covers {
     fn file_name(&self) -> String {
-        format!("{:020}-{:010}.checkpoint", self.end_offset, epoch_of(self.last_log_id.leader_id.term).get())
+        format!("{:020}-{:010}.checkpoint", self.end_offset, self.epoch().get())
     }
 
-    const fn header(&self) -> SnapshotHeader {
+    /// The epoch of the last record that it covers.
+    fn epoch(&self) -> LeaderEpoch {
+        epoch_of(self.last_log_id.map_or(0, |id| id.leader_id.term))
+    }
+
+    fn header(&self) -> SnapshotHeader {
         SnapshotHeader {
-            end_offset: self.end_offset,
-            last_log_id: self.last_log_id,
+            covers: self.last_log_id.map(|id| (id, self.end_offset)),
             last_timestamp_ms: self.last_timestamp_ms,
         }
     }
@@ -54,8 +64,8 @@ impl Covers {
     /// What openraft wants to know of it.
     pub(crate) fn meta(&self) -> SnapshotMeta {
         SnapshotMeta {
-            last_log_id: Some(self.last_log_id),
-            last_membership: self.membership.clone(),
+            last_log_id: self.last_log_id,
+            last_membership: self.membership.clone().unwrap_or_default(),
             snapshot_id: self.file_name(),
         }
     }
@@ -83,7 +93,7 @@ impl SnapshotStore {
         for name in disk::names(dir)? {
             if name.ends_with(".part") {
                 disk::delete(&dir.join(&name))?;
-            } else if is_snapshot(&name) {
+            } else if id_of(&name).is_some() {
                 finished.push(dir.join(&name));
             }
         }
@@ -103,8 +113,8 @@ impl SnapshotStore {
     pub(crate) fn covered(&self) -> Covered {
         self.newest().map_or_else(Covered::default, |snapshot| Covered {
             end_offset: snapshot.covers.end_offset,
-            last_log_id: Some(snapshot.covers.last_log_id),
-            voters: snapshot.covers.membership.membership().voter_ids().collect(),
+            last_log_id: snapshot.covers.last_log_id,
+            voters: snapshot.covers.membership.map(|stored| stored.membership().voter_ids().collect()),
         })
     }
 
@@ -129,7 +139,7 @@ impl SnapshotStore {
     pub(crate) fn install(&self, received: &SnapshotFile) -> Result<(Snapshot, Vec<Bytes>), Error> {
         let from = self.dir.join("received snapshot");
         let bytes = read_all(&received.0).map_err(Error::io("read", &from))?;
-        let (covers, records) = parse(&bytes, &from)?;
+        let (covers, records) = parse(&bytes, &from, None)?;
         let path = self.dir.join(covers.file_name());
         disk::replace(&path, |out| out.write_all(&bytes).map_err(Error::io("write", &path)))?;
         Ok((self.adopt(path, covers)?, records))
@@ -158,11 +168,15 @@ impl SnapshotStore {
     }
 }
 
-fn is_snapshot(name: &str) -> bool {
+/// The end offset and the epoch in the name of a snapshot.
+fn id_of(name: &str) -> Option<(i64, i32)> {
     let digits = |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
-    name.strip_suffix(".checkpoint")
-        .and_then(|id| id.split_once('-'))
-        .is_some_and(|(offset, epoch)| digits(offset, 20) && digits(epoch, 10))
+    let (offset, epoch) = name.strip_suffix(".checkpoint")?.split_once('-')?;
+    if digits(offset, 20) && digits(epoch, 10) {
+        Some((offset.parse().ok()?, epoch.parse().ok()?))
+    } else {
+        None
+    }
 }
 
 impl Snapshot {
@@ -170,7 +184,8 @@ impl Snapshot {
     fn open(path: &Path) -> Result<(Self, Vec<Bytes>), Error> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let bytes = read_all(&file).map_err(Error::io("read", path))?;
-        let (covers, records) = parse(&bytes, path)?;
+        let id = path.file_name().and_then(|name| id_of(&name.to_string_lossy()));
+        let (covers, records) = parse(&bytes, path, id)?;
         if path.file_name().is_none_or(|name| *name != *covers.file_name()) {
             let damage = Damage::Incomplete { missing: "the offset and epoch of its name" };
             return Err(Error::corrupt(path, 0, damage));
@@ -187,11 +202,21 @@ impl Snapshot {
         let covers = &self.covers;
         let mut loaded = LoadedSnapshot {
             end_offset: Offset(covers.end_offset),
-            epoch: epoch_of(covers.last_log_id.leader_id.term),
+            epoch: covers.epoch(),
             last_contained_log_timestamp_ms: covers.last_timestamp_ms,
             records: &mut records.into_iter(),
         };
         state_machine.load(&mut loaded).map_err(|source| Error::Load { path: self.path.clone(), source })
+    }
+}
+
+/// The records that `kafka-storage format` wants a new log to start with (`bootstrap.checkpoint`), where it left some.
+pub(crate) fn read_bootstrap(log_dir: &Path) -> Result<Option<Vec<Bytes>>, Error> {
+    let path = log_dir.join("bootstrap.checkpoint");
+    match fs::read(&path) {
+        Ok(bytes) => parse(&bytes.into(), &path, Some((0, 0))).map(|(_, records)| Some(records)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", &path)(e)),
     }
 }
 
@@ -207,12 +232,12 @@ fn write_batches(
     now_ms: i64,
     mut write: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let epoch = epoch_of(covers.last_log_id.leader_id.term);
-    let header = [
-        control::snapshot_header(&covers.header())?,
-        control::kraft_version()?,
-        control::voters(covers.membership.membership(), *covers.membership.log_id())?,
-    ];
+    let epoch = covers.epoch();
+    let mut header = vec![control::snapshot_header(&covers.header())?];
+    if let Some(stored) = &covers.membership {
+        header.push(control::kraft_version()?);
+        header.push(control::voters(stored.membership(), *stored.log_id())?);
+    }
     write(&codec::control_batch(&header, Offset::ZERO, epoch, now_ms)?)?;
     let mut next = Offset(header.len() as i64);
     let mut records = records.peekable();
@@ -227,9 +252,10 @@ fn write_batches(
     write(&codec::control_batch(&[control::snapshot_footer()?], next, epoch, now_ms)?)
 }
 
-/// Checks a whole snapshot: what it covers, and the framed records.
-fn parse(bytes: &Bytes, path: &Path) -> Result<(Covers, Vec<Bytes>), Error> {
-    let mut parser = Parser::default();
+/// Checks a whole snapshot: what it covers, and the framed records. Where it does not say what it covers, `id` does: the
+/// end offset and the epoch of its name.
+fn parse(bytes: &Bytes, path: &Path, id: Option<(i64, i32)>) -> Result<(Covers, Vec<Bytes>), Error> {
+    let mut parser = Parser { id, ..Parser::default() };
     let mut at = 0;
     while at < bytes.len() {
         let step = parser.batch(&bytes.slice(at..));
@@ -240,6 +266,7 @@ fn parse(bytes: &Bytes, path: &Path) -> Result<(Covers, Vec<Bytes>), Error> {
 
 #[derive(Default)]
 struct Parser {
+    id: Option<(i64, i32)>,
     next_offset: i64,
     covers: Option<Covers>,
     values: Vec<Bytes>,
@@ -259,7 +286,7 @@ impl Parser {
         if !header.attributes.is_control() {
             self.values.append(&mut codec::values(bytes, &batch)?);
         } else if self.covers.is_none() {
-            self.covers = Some(covers(&batch)?);
+            self.covers = Some(covers(&batch, self.id)?);
         } else {
             let is_footer = |(kind, _): &(ControlType, _)| *kind == ControlType::SnapshotFooter;
             self.finished = codec::control_records(&batch)?.iter().any(is_footer);
@@ -277,7 +304,7 @@ impl Parser {
 }
 
 /// What the first batch of a snapshot says.
-fn covers(batch: &Batch<'_>) -> Result<Covers, Damage> {
+fn covers(batch: &Batch<'_>, id: Option<(i64, i32)>) -> Result<Covers, Damage> {
     let (mut header, mut voters) = (None, None);
     for (kind, value) in codec::control_records(batch)? {
         match kind {
@@ -287,11 +314,16 @@ fn covers(batch: &Batch<'_>) -> Result<Covers, Damage> {
         }
     }
     let header = header.ok_or(Damage::Incomplete { missing: "the header of a snapshot" })?;
-    let (membership, since) = voters.ok_or(Damage::Incomplete { missing: "the voters of a snapshot" })?;
+    let (last_log_id, end_offset) = match (header.covers, id) {
+        (Some((last_log_id, end_offset)), _) => (Some(last_log_id), end_offset),
+        (None, Some((0, _))) => (None, 0),
+        (None, Some((end_offset, epoch))) => (Some(log_id(epoch, end_offset as u64 - 1)), end_offset),
+        (None, None) => return Err(Damage::Incomplete { missing: "the index that a snapshot ends with" }),
+    };
     Ok(Covers {
-        end_offset: header.end_offset,
-        last_log_id: header.last_log_id,
-        membership: StoredMembership::new(since, membership),
+        end_offset,
+        last_log_id,
+        membership: voters.map(|(membership, since)| StoredMembership::new(since, membership)),
         last_timestamp_ms: header.last_timestamp_ms,
     })
 }

@@ -89,7 +89,8 @@ impl StoreBuilder<TypeConfig, Filled, Machine<Values>, TempDir> for Builder {
         let vote = VoteFile::open(dir.path()).unwrap();
         let (progress, _) = watch::channel(Progress::default());
         let machine =
-            Machine::new(Values::default(), Arc::clone(&snapshots), records, Arc::new(progress)).unwrap();
+            Machine::new(Values::default(), Arc::clone(&snapshots), records, None, Arc::new(progress))
+                .unwrap();
         Ok((dir, Filled(LogStore::new(log, vote, snapshots)), machine))
     }
 }

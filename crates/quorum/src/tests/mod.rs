@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod faults;
+mod kafka;
 mod snapshots;
 
 use std::path::Path;
