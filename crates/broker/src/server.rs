@@ -97,6 +97,20 @@ pub enum StartError {
         /// Its answer.
         error: ErrorCode,
     },
+    /// The cluster's metadata has a feature that this version does not know.
+    #[error(
+        "the metadata log: the feature {name} is finalized at level {level}, this version of millstream knows {}: was \
+         it written by a newer Kafka?",
+        known.map_or("no such feature".to_owned(), |max| format!("levels up to {max}"))
+    )]
+    Feature {
+        /// The feature.
+        name: String,
+        /// Its level.
+        level: i16,
+        /// The highest that we know.
+        known: Option<i16>,
+    },
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -472,7 +486,13 @@ async fn open_quorum(
         .iter()
         .find(|directory| directory.path == config.metadata_log.dir)
         .or(directories.first());
-    options.voter = Voter::new(directory.map_or(Uuid::ZERO, |directory| directory.id), vec![]);
+    let listeners = config.listeners.iter().filter(|listener| listener.controller);
+    let endpoints = listeners.map(|listener| {
+        let endpoint = listener.advertised.as_ref().unwrap_or(&listener.endpoint);
+        let name = listener.endpoint.name.clone();
+        quorum::Endpoint { name, host: endpoint.host.clone(), port: endpoint.port }
+    });
+    options.voter = Voter::new(directory.map_or(Uuid::ZERO, |directory| directory.id), endpoints.collect());
     options.segment_bytes = u64::from(config.metadata_log.segment_bytes);
     options.max_bytes_between_snapshots = config.metadata_log.max_record_bytes_between_snapshots;
     options.max_snapshot_interval =
@@ -484,8 +504,42 @@ async fn open_quorum(
     Ok(RaftQuorum::open(options, Publisher::new(published.clone())).await?)
 }
 
+/// Features that an Apache Kafka has finalized, with the highest level of Kafka 4.4. Their protocols are not served, but what
+/// they put into the metadata log is known: a cluster that has them can be opened, and keeps them.
+const KEPT_FEATURES: [(&str, i16); 5] = [
+    ("eligible.leader.replicas.version", 1),
+    ("group.version", 1),
+    ("share.version", 2),
+    ("streams.version", 1),
+    ("transaction.version", 2),
+];
+
+/// Refuses a cluster with a feature that we do not know, and says what of another's protection is not in force here.
+fn check_image(image: &ClusterImage) -> Result<(), StartError> {
+    for (name, level) in image.features() {
+        let known = KEPT_FEATURES.iter().find(|(known, _)| **known == **name).map(|(_, max)| *max);
+        if known.is_none_or(|max| *level > max) {
+            return Err(StartError::Feature { name: name.to_string(), level: *level, known });
+        }
+    }
+    let kept = [
+        (image.acls().len(), "access control entries"),
+        (image.scram_credentials().len(), "SCRAM credentials"),
+        (image.delegation_tokens().len(), "delegation tokens"),
+        (image.client_quotas().len(), "client quotas"),
+    ];
+    for (count, what) in kept.into_iter().filter(|(count, _)| *count > 0) {
+        tracing::warn!(
+            count,
+            "the cluster has {what}: they are kept, but this version of millstream does not enforce them"
+        );
+    }
+    Ok(())
+}
+
 /// Registers this broker with the controller and lets it serve.
 async fn register(node: &Arc<Node>) -> Result<(), StartError> {
+    check_image(&node.newest_image())?;
     let id = node.id();
     let refused = |error| StartError::Registration { node_id: id, error };
     let request = registration(node);
@@ -517,12 +571,20 @@ fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
                 ..RegisteredListener::default()
             })
         });
-    let features = vec![Feature {
-        name: MetadataVersion::FEATURE.into(),
-        min_supported_version: MetadataVersion::MIN.level(),
-        max_supported_version: MetadataVersion::LATEST.level(),
+    let feature = |name: &str, min_supported_version, max_supported_version| Feature {
+        name: name.to_owned().into(),
+        min_supported_version,
+        max_supported_version,
         ..Feature::default()
-    }];
+    };
+    let mut features = vec![feature(
+        MetadataVersion::FEATURE,
+        MetadataVersion::MIN.level(),
+        MetadataVersion::LATEST.level(),
+    )];
+    let image = node.newest_image();
+    let finalized = KEPT_FEATURES.iter().filter(|(name, _)| image.feature_level(name) > 0);
+    features.extend(finalized.map(|(name, max)| feature(name, 0, *max)));
     BrokerRegistrationRequest {
         broker_id: node.id().get(),
         cluster_id: node.cluster_id().to_owned().into(),

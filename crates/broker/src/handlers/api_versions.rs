@@ -32,22 +32,21 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let image = node.image();
     let mut response = ApiVersionsResponse { api_keys: api_keys(), ..ApiVersionsResponse::default() };
     response.finalized_features_epoch = image.last_offset().map_or(-1, |offset| offset.get());
-    // Other features come with their protocols: what is not served is not advertised.
+    // Other features come with their protocols: what is not served is not advertised, though an Apache Kafka may have
+    // finalized it before it left this cluster to us.
     response.supported_features.push(SupportedFeatureKey {
         name: MetadataVersion::FEATURE.into(),
         min_version: MetadataVersion::MIN.level(),
         max_version: MetadataVersion::LATEST.level(),
         ..SupportedFeatureKey::default()
     });
-    let levels = image.features().iter().map(|(name, level)| (&**name, *level));
-    for (name, level) in levels.chain([(MetadataVersion::FEATURE, image.metadata_version().level())]) {
-        response.finalized_features.push(FinalizedFeatureKey {
-            name: name.to_owned().into(),
-            max_version_level: level,
-            min_version_level: level,
-            ..FinalizedFeatureKey::default()
-        });
-    }
+    let level = image.metadata_version().level();
+    response.finalized_features.push(FinalizedFeatureKey {
+        name: MetadataVersion::FEATURE.into(),
+        max_version_level: level,
+        min_version_level: level,
+        ..FinalizedFeatureKey::default()
+    });
     request.answer(&response)
 }
 
