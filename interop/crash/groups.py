@@ -8,7 +8,7 @@ from journal import PARTITIONS
 from verdict import await_that
 
 
-# So that the log of the offsets grows fast enough to be written anew in every other round.
+# So that the log of the offsets grows fast enough to roll, and to be compacted, in every other round.
 METADATA = "m" * 3000
 
 

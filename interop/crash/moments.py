@@ -14,8 +14,8 @@ def at_roll(episode, rng):
     return when_it_appears(episode, rng, "roll")
 
 
-def at_rewrite(episode, rng):
-    """The log of the committed offsets is written anew: its segments roll meanwhile."""
+def at_offsets_roll(episode, rng):
+    """A segment of the log of the committed offsets begins."""
     return when_it_appears(episode, rng, "__consumer_offsets")
 
 
@@ -59,4 +59,4 @@ def at_creation(episode, rng):
     return f"{delay_s * 1000:.0f} ms after it began"
 
 
-MOMENTS = [at_random, at_random, at_random, at_roll, at_rewrite, at_change, at_start]
+MOMENTS = [at_random, at_random, at_random, at_roll, at_offsets_roll, at_change, at_start]

@@ -44,7 +44,7 @@ class Node:
             "offsets.topic.num.partitions": 2,
             "offsets.topic.replication.factor": 1,
             "group.initial.rebalance.delay.ms": 0,
-            # So that what seldom happens happens in every round: segments roll, logs of coordinators are written anew, checkpoints are taken.
+            # So that what seldom happens happens in every round: segments roll, checkpoints are taken.
             "log.segment.bytes": 1048576,
             "offsets.topic.segment.bytes": 1048576,
             "log.flush.offset.checkpoint.interval.ms": checkpoint_ms,

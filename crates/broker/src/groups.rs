@@ -5,7 +5,6 @@
 
 mod driver;
 mod load;
-mod rewrite;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +24,6 @@ use crate::partition::Partition;
 
 pub(crate) use driver::drive;
 pub(crate) use load::{group_config, load};
-pub(crate) use rewrite::rewrite_where_due;
 
 /// The topic that coordinators write.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -51,8 +49,6 @@ pub(crate) struct Coordinator {
 struct State {
     runtime: Runtime<GroupCoordinator>,
     waiting: BTreeMap<ReplyToken, oneshot::Sender<Response>>,
-    /// Bytes of the log when it was last written anew.
-    rewritten_at_bytes: u64,
 }
 
 impl Groups {

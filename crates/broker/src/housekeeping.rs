@@ -9,7 +9,6 @@ use tokio::sync::watch;
 
 use crate::clock::{self, FOREVER};
 use crate::doomed::Doomed;
-use crate::groups::rewrite_where_due;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::partitions::Directory;
@@ -62,7 +61,6 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
             }
         }
         doomed.remove_due(node.partitions(), now);
-        rewrite_where_due(&node).await;
     }
 }
 

@@ -49,9 +49,6 @@ pub enum CommitError {
     /// The records do not fit: a name or the whole is longer than the log takes.
     #[error("the records are too large")]
     TooLarge,
-    /// The log holds records that were skipped, so the state must not take its place.
-    #[error("the log holds {0} records that this version does not read")]
-    Skipped(u64),
 }
 
 impl CommitError {
@@ -60,7 +57,7 @@ impl CommitError {
         match self {
             Self::NotLeader | Self::Storage => ErrorCode::NotCoordinator,
             Self::NotEnoughReplicas | Self::TimedOut => ErrorCode::CoordinatorNotAvailable,
-            Self::TooLarge | Self::Skipped(_) => ErrorCode::UnknownServerError,
+            Self::TooLarge => ErrorCode::UnknownServerError,
         }
     }
 }

@@ -53,38 +53,36 @@ pub(crate) fn load(node: &Node, partition: Arc<Partition>) -> Result<Arc<Coordin
         offset = found.next_offset;
     }
     runtime.loaded(clock::now(), end, partition.committed_offset());
-    let rewritten_at_bytes = partition.size_bytes();
     // What was read from the page cache may not be on disk yet; replies wait until it is.
     partition.request_flush();
-    Ok(Arc::new(Coordinator {
-        partition,
-        state: Mutex::new(State { runtime, waiting: BTreeMap::new(), rewritten_at_bytes }),
-    }))
+    Ok(Arc::new(Coordinator { partition, state: Mutex::new(State { runtime, waiting: BTreeMap::new() }) }))
 }
 
 fn replay(runtime: &mut Runtime<GroupCoordinator>, from: Offset, bytes: &[u8]) -> Result<(), LoadError> {
     for batch in batches(bytes) {
         let batch = batch.map_err(|source| LoadError::Records { offset: from, source })?;
-        let offset = batch.header().base_offset;
-        if batch.header().attributes.is_control() {
-            continue;
-        }
-        let unpacked =
-            batch.decompress(MAX_UNPACKED_BYTES).map_err(|source| LoadError::Records { offset, source })?;
+        let header = *batch.header();
+        let unreadable = |source| LoadError::Records { offset: header.base_offset, source };
+        let unpacked = batch.decompress(MAX_UNPACKED_BYTES).map_err(unreadable)?;
         for record in batch.records(&unpacked) {
-            let record = record.map_err(|source| LoadError::Records { offset, source })?;
+            let record = record.map_err(unreadable)?;
             if record.offset < from {
                 continue;
             }
-            if batch.header().attributes.is_transactional() {
-                // Whether it counts, its marker says: not read while there are no transactions.
-                runtime.skip(record.offset);
-                continue;
-            }
-            let Some(entry) = coordinator_record(record.key, record.value) else { continue };
-            runtime
-                .load(record.offset, &entry)
-                .map_err(|source| LoadError::Replay { offset: record.offset, source })?;
+            let offset = record.offset;
+            let loaded = if header.attributes.is_control() {
+                let Some(marker) = record.end_txn_marker().map_err(unreadable)? else { continue };
+                runtime.load_end_of_transaction(offset, header.producer_id, marker.committed)
+            } else {
+                let Some(entry) = coordinator_record(record.key, record.value) else { continue };
+                if header.attributes.is_transactional() {
+                    runtime.load_transactional(offset, header.producer_id, entry);
+                    Ok(())
+                } else {
+                    runtime.load(offset, &entry)
+                }
+            };
+            loaded.map_err(|source| LoadError::Replay { offset, source })?;
         }
     }
     Ok(())

@@ -43,6 +43,7 @@ impl GroupCoordinator {
         for (topic, partition, _) in self.durable.offsets.of_group(group_id) {
             outcome.records.push(record::offset(group_id, topic, partition, None)?);
         }
+        outcome.records.extend(self.durable.foreign.tombstones(group_id));
         outcome.records.push(record::group(group_id, None)?);
         if let Some(group) = self.soft.groups.get(group_id) {
             // Given ids were not used yet; whoever comes back with one is unknown and starts over.

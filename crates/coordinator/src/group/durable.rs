@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
+use super::foreign::Foreign;
 use super::metadata::GroupMetadata;
 use super::offsets::{Offsets, flatten};
 use super::record::{self, GroupRecord};
@@ -15,8 +14,8 @@ use crate::{CommitError, CoordinatorRecord, Error};
 pub struct Durable {
     pub(super) groups: BTreeMap<Arc<str>, GroupMetadata>,
     pub(super) offsets: Offsets,
-    /// The live records of machines that this version does not have, so that a rewrite of the log keeps them.
-    foreign: BTreeMap<Bytes, Bytes>,
+    /// The live records of machines that this version does not have.
+    pub(super) foreign: Foreign,
 }
 
 impl Durable {
@@ -50,10 +49,7 @@ impl Durable {
                 Some(metadata) => drop(self.groups.insert(group_id, metadata)),
                 None => drop(self.groups.remove(&group_id)),
             },
-            GroupRecord::Foreign => match &record.value {
-                Some(value) => drop(self.foreign.insert(record.key.clone(), value.clone())),
-                None => drop(self.foreign.remove(&record.key)),
-            },
+            GroupRecord::Foreign => self.foreign.replay(record),
         }
         Ok(())
     }
@@ -65,10 +61,6 @@ impl Durable {
                 record::offset(group_id, topic, partition, Some(committed))
             })
         });
-        let foreign = self
-            .foreign
-            .iter()
-            .map(|(key, value)| Ok(CoordinatorRecord { key: key.clone(), value: Some(value.clone()) }));
-        groups.chain(offsets).chain(foreign)
+        groups.chain(offsets).chain(self.foreign.records().map(Ok))
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Edit<'a> {
     pub(super) config: &'a GroupConfig,
     pub(super) now: Now,
     pub(super) group: ClassicGroup,
+    /// What is to go from the log before the group is written: the group of the new protocol that had the id.
+    superseded: Vec<CoordinatorRecord>,
     records: Vec<CoordinatorRecord>,
     replies: Vec<Reply<Response>>,
     timers: Vec<TimerChange<GroupTimer>>,
@@ -34,7 +36,20 @@ pub(super) struct Edit<'a> {
 
 impl<'a> Edit<'a> {
     pub(super) fn new(config: &'a GroupConfig, now: Now, group: ClassicGroup) -> Self {
-        Self { config, now, group, records: Vec::new(), replies: Vec::new(), timers: Vec::new() }
+        Self {
+            config,
+            now,
+            group,
+            superseded: Vec::new(),
+            records: Vec::new(),
+            replies: Vec::new(),
+            timers: Vec::new(),
+        }
+    }
+
+    /// The first time that the group is written, these go before.
+    pub(super) fn superseding(self, superseded: Vec<CoordinatorRecord>) -> Self {
+        Self { superseded, ..self }
     }
 
     /// The outcome: the copy becomes the group, unless nothing is in it that the log does not know.
@@ -60,6 +75,7 @@ impl<'a> Edit<'a> {
 
     /// Writes the group as something else than it is.
     pub(super) fn persist_as(&mut self, metadata: &GroupMetadata) -> Result<(), CommitError> {
+        self.records.append(&mut self.superseded);
         self.records.push(record::group(&self.group.id, Some(metadata))?);
         Ok(())
     }

@@ -58,6 +58,9 @@ impl GroupCoordinator {
         if let Some(error) = invalid(&self.config, context, request) {
             return refuse(error);
         }
+        if self.durable.foreign.is_of_another_kind(&request.group_id) {
+            return refuse(ErrorCode::InconsistentGroupProtocol);
+        }
         let is_new_member = request.member_id.is_empty();
         let existing = self.group(&request.group_id);
         let is_new_group = existing.is_none();

@@ -13,6 +13,7 @@ mod describe;
 mod durable;
 mod edit;
 mod expiry;
+mod foreign;
 #[cfg(test)]
 mod harness;
 mod heartbeat;
@@ -126,7 +127,8 @@ impl GroupCoordinator {
     }
 
     fn edit(&self, now: Now, group: Cow<'_, ClassicGroup>) -> Edit<'_> {
-        Edit::new(&self.config, now, group.into_owned())
+        let superseded = self.durable.foreign.tombstones(&group.id);
+        Edit::new(&self.config, now, group.into_owned()).superseding(superseded)
     }
 }
 

@@ -4,19 +4,19 @@
 mod held;
 mod machine;
 mod timers;
+mod undecided;
 
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
-
-use protocol::{ErrorCode, Offset};
+use protocol::{ErrorCode, Offset, ProducerId};
 use stdx::Now;
 
 pub use held::Held;
 use held::HeldReplies;
 pub use machine::{Machine, Outcome, Reply, ReplyToken};
 pub use timers::{TimerChange, Timers};
+use undecided::Undecided;
 
 use crate::{CommitError, CoordinatorRecord, Error};
 
@@ -74,7 +74,7 @@ pub struct Runtime<M: Machine> {
     /// One past the last replayed record.
     next_offset: Offset,
     high_watermark: Offset,
-    skipped: u64,
+    undecided: Undecided,
     concluded: u64,
 }
 
@@ -89,7 +89,7 @@ impl<M: Machine> Runtime<M> {
             held: HeldReplies::default(),
             next_offset: Offset::ZERO,
             high_watermark: Offset::ZERO,
-            skipped: 0,
+            undecided: Undecided::default(),
             concluded: 0,
         }
     }
@@ -117,18 +117,34 @@ impl<M: Machine> Runtime<M> {
     /// Replays one record of the log while loading. Offsets ascend; gaps are fine. After an error this coordinator
     /// must be unloaded: its state is not the log's.
     pub fn load(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
-        assert!(offset >= self.next_offset, "replay goes forward: {offset} after {}", self.next_offset);
-        self.machine.replay(offset, record)?;
-        self.next_offset = offset + 1;
+        self.pass(offset);
+        self.undecided.supersede(offset, &record.key);
+        self.machine.replay(offset, record)
+    }
+
+    /// Takes one record of a transaction of the log while loading: it is replayed once it is committed.
+    pub fn load_transactional(&mut self, offset: Offset, producer_id: ProducerId, record: CoordinatorRecord) {
+        self.pass(offset);
+        self.undecided.add(offset, producer_id, record);
+    }
+
+    /// Takes the end of a producer's transaction while loading.
+    pub fn load_end_of_transaction(
+        &mut self,
+        offset: Offset,
+        producer_id: ProducerId,
+        committed: bool,
+    ) -> Result<(), Error> {
+        self.pass(offset);
+        for (offset, record) in self.undecided.end(producer_id, committed) {
+            self.machine.replay(offset, &record)?;
+        }
         Ok(())
     }
 
-    /// Passes over one record of the log while loading: one of a transaction, which says nothing without its marker.
-    /// There is no machine for those yet; they stay in the log, because it is not rewritten any more.
-    pub fn skip(&mut self, offset: Offset) {
+    fn pass(&mut self, offset: Offset) {
         assert!(offset >= self.next_offset, "replay goes forward: {offset} after {}", self.next_offset);
         self.next_offset = offset + 1;
-        self.skipped += 1;
     }
 
     /// The log is replayed up to `log_end`, of which `high_watermark` is committed: serve.
@@ -140,6 +156,7 @@ impl<M: Machine> Runtime<M> {
         );
         self.next_offset = log_end;
         self.high_watermark = high_watermark;
+        self.undecided = Undecided::default();
         self.phase = Phase::Active;
         let outcome = self.machine.loaded(now);
         debug_assert!(outcome.records.is_empty() && outcome.replies.is_empty());
@@ -244,28 +261,6 @@ impl<M: Machine> Runtime<M> {
     pub fn committed(&mut self, high_watermark: Offset) -> Vec<Reply<M::Response>> {
         self.high_watermark = self.high_watermark.max(high_watermark);
         self.held.release(self.high_watermark)
-    }
-
-    /// Appends the whole live state as fresh records, at most `max_records` a batch, between two proposals. Once the
-    /// end of the returned range is committed, everything before its start may be deleted from the log. After an
-    /// error nothing may be deleted; what was appended until then does no harm, it says again what already holds.
-    pub fn rewrite(
-        &mut self,
-        max_records: usize,
-        mut append: impl FnMut(&[CoordinatorRecord]) -> Result<Offset, CommitError>,
-    ) -> Result<Range<Offset>, CommitError> {
-        if self.skipped > 0 {
-            return Err(CommitError::Skipped(self.skipped));
-        }
-        let mut records = self.machine.snapshot_records().peekable();
-        let mut start = None;
-        while records.peek().is_some() {
-            let batch = records.by_ref().take(max_records.max(1)).collect::<Result<Vec<_>, _>>()?;
-            let base_offset = append(&batch)?;
-            start.get_or_insert(base_offset);
-            self.next_offset = base_offset + batch.len() as i64;
-        }
-        Ok(start.unwrap_or(self.next_offset)..self.next_offset)
     }
 
     fn replay(&mut self, base_offset: Offset, records: &[CoordinatorRecord]) {

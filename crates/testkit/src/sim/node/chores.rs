@@ -37,8 +37,7 @@ impl Node {
                 scene.trace(format_args!("idle files are closed"));
                 self.partitions.values().for_each(|partition| partition.log.close_idle_files());
             }
-            8 => self.rewrite(scene),
-            9 => self.show_coordinator(scene),
+            8 | 9 => self.show_coordinator(scene),
             10 => self.flush_all(scene),
             11 | 12 => self.clean(scene),
             _ => self.remove_doomed(scene),

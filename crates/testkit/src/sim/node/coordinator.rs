@@ -16,13 +16,9 @@ use crate::sim::scene::{Answer, Scene, Token};
 
 /// The topic that coordinators write.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
-/// How many records one batch of the rewriting has.
-const REWRITE_RECORDS: usize = 3;
 
 pub(super) struct Coordinator {
     runtime: Runtime<GroupCoordinator>,
-    /// A rewrite that waits for the disk: from where on the log is needed, and until when.
-    rewritten: Option<(Offset, Offset)>,
 }
 
 impl Node {
@@ -94,7 +90,6 @@ impl Node {
             let replies = coordinator.runtime.committed(committed);
             pass_on(scene, replies);
         }
-        self.finish_rewrite(scene, index);
     }
 
     /// When the next timer of any coordinator is due.
@@ -127,35 +122,9 @@ impl Node {
         }
         runtime.loaded(scene.now, partition.log.log_end_offset(), partition.committed_offset());
         let id = partition.id.clone();
-        self.coordinators.insert(index, Coordinator { runtime, rewritten: None });
+        self.coordinators.insert(index, Coordinator { runtime });
         self.request_flush(&id);
         Ok(())
-    }
-
-    /// Writes a coordinator's state once more; what lies before goes when that is on disk.
-    pub(crate) fn rewrite(&mut self, scene: &mut Scene) {
-        let Some(index) = self.some_coordinator(scene) else { return };
-        let Some(coordinator) = self.coordinators.get_mut(&index) else { return };
-        let Some(partition) = self.partitions.get_mut(&offsets_partition(index)) else { return };
-        if coordinator.rewritten.is_some() {
-            return;
-        }
-        let written =
-            coordinator.runtime.rewrite(REWRITE_RECORDS, |records| append(scene, partition, records));
-        scene.trace(format_args!("rewrite of coordinator {index}: {written:?}"));
-        coordinator.rewritten = written.ok().map(|written| (written.start, written.end));
-        let id = partition.id.clone();
-        self.request_flush(&id);
-        self.finish_rewrite(scene, index);
-    }
-
-    fn finish_rewrite(&mut self, scene: &mut Scene, index: i32) {
-        let committed = self.committed_of(index);
-        let Some(coordinator) = self.coordinators.get_mut(&index) else { return };
-        let Some((start, _)) = coordinator.rewritten.filter(|(_, end)| committed >= *end) else { return };
-        coordinator.rewritten = None;
-        scene.trace(format_args!("coordinator {index} needs nothing before {start}"));
-        self.move_start(scene, &offsets_partition(index), start);
     }
 
     fn some_coordinator(&self, scene: &mut Scene) -> Option<i32> {
