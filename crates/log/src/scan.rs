@@ -7,7 +7,7 @@ use protocol::records::{Batch, BatchHeader, Error as BatchError};
 
 use crate::access::Source;
 use crate::disk::DiskFile;
-use crate::error::{Error, Result, corrupt};
+use crate::error::{At as _, Error, Result, corrupt};
 
 /// For walks that look at headers: about the distance of two index entries.
 const HEADERS_CHUNK_BYTES: usize = 4096;

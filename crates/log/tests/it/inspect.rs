@@ -85,7 +85,9 @@ fn flip(disk: &SimDisk, name: &str, position: u64) {
 }
 
 /// The segments' names, with position, size and offsets of each batch.
-fn layout(disk: &SimDisk) -> Vec<(String, Vec<(u64, u64, i64, i64)>)> {
+type Layout = Vec<(String, Vec<(u64, u64, i64, i64)>)>;
+
+fn layout(disk: &SimDisk) -> Layout {
     let logs = files(disk).into_iter().filter(|name| name.ends_with(".log"));
     let walk = |name: &str| {
         let mut walk = BatchWalk::open(disk, &path(name), Offset(0), None).unwrap();
