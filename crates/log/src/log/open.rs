@@ -194,6 +194,8 @@ impl Log {
         if dead == 0 || self.read_snapshot(base)?.is_none() {
             return Ok(());
         }
+        // What an earlier process has written may be in the page cache only.
+        self.sync_producers_at(base)?;
         for segment in self.older.drain(..dead).collect::<Vec<_>>() {
             for path in self.mark_deleted(&segment)? {
                 self.dir.remove(&path)?;

@@ -100,7 +100,7 @@ impl Log {
 
     /// What goes before it was flushed cannot be replayed after a crash: the producers' state at its end goes to the disk
     /// first.
-    fn sync_producers_at(&self, start: Offset) -> Result<()> {
+    pub(super) fn sync_producers_at(&self, start: Offset) -> Result<()> {
         // What ends where the last flush did may have been completed after it.
         if start < self.durable_offset() {
             return Ok(());

@@ -270,3 +270,29 @@ fn markers_and_plain_batches_out_of_order_are_refused() {
     let mut batch = of_producer(1, 3, -1, 1, true);
     log.append_as_leader(&mut batch, EPOCH, NOW, Origin::Coordinator).unwrap();
 }
+
+/// Segments before the log's start go at a start, since the snapshot behind them knows their producers; but a process that is
+/// killed may have left that in the page cache only.
+#[test]
+fn producers_of_deleted_records_survive_a_kill_and_then_a_crash() {
+    for seed in 0..50 {
+        let disk = disk(seed);
+        let mut log = open(&disk, small(), Recovery::default());
+        append(&mut log, of_producer(1, 0, 0, 2, true));
+        log.flush().unwrap();
+        append(&mut log, plain(15));
+        append(&mut log, plain(10));
+        assert!(log.segment_count() > 1);
+        log.set_high_watermark(log.log_end_offset());
+        log.advance_log_start_offset(Offset(17)).unwrap();
+        drop(log);
+        disk.kill();
+        let recovery = Recovery { log_start_offset: Offset(17), ..Recovery::default() };
+        drop(open(&disk, small(), recovery));
+        disk.crash();
+        let log = open(&disk, small(), recovery);
+        let known = log.producers().get(ProducerId(1));
+        // Where nothing is left of the log, nothing is known.
+        assert!(known.is_some() || log.segment_count() == 1 && everything(&log).is_empty(), "seed {seed}");
+    }
+}
