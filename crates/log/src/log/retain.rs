@@ -45,10 +45,11 @@ impl Log {
 
     fn retain_by_size(&mut self, now: Now, retained: &mut Retained) -> Result<usize> {
         let Ok(most) = u64::try_from(self.config.retention_bytes) else { return Ok(0) };
-        let mut excess = self.size_bytes().saturating_sub(most);
+        let Some(mut excess) = self.size_bytes().checked_sub(most) else { return Ok(0) };
         let due = |segment: &Segment, _| {
             let size = u64::from(segment.size_bytes);
-            let due = size > 0 && excess >= size;
+            // One that a cleaning has emptied too: the others are behind it.
+            let due = excess >= size;
             excess = excess.saturating_sub(size);
             due
         };

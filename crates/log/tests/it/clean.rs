@@ -354,6 +354,23 @@ fn small_segments_become_one() {
     assert_eq!(short(&log), "9:roll=r 10:a=5 11:roll=r");
 }
 
+/// The oldest segment has nothing left in it, and those behind it are due.
+#[test]
+fn retention_goes_beyond_what_a_cleaning_has_emptied() {
+    let (_, mut log) = new_log(LogConfig { delete: true, ..compacted() });
+    let value = "v".repeat(300);
+    for _ in 0..4 {
+        put(&mut log, &[("a", Some(&value))]);
+    }
+    roll(&mut log);
+    clean_from(&mut log, 0, 0);
+    let before = log.size_bytes();
+    assert_eq!(log.read(Offset(0), 1, true, log.log_end_offset()).unwrap().first_offset, Offset(3));
+    log.set_config(LogConfig { delete: true, retention_bytes: 50, ..compacted() });
+    log.retain(NOW).unwrap();
+    assert!(log.size_bytes() < before.min(100), "{} of {before}", log.size_bytes());
+}
+
 #[test]
 fn a_log_that_changed_meanwhile_keeps_what_it_has() {
     let (disk, mut log) = new_log(compacted());
