@@ -111,15 +111,15 @@ impl Verify {
     fn run(&mut self) -> Result<()> {
         let listing = self.list()?;
         self.read_small_files(&listing)?;
-        for offset in &listing.snapshots {
-            self.check_snapshot(*offset)?;
-        }
         if let Some(first) = listing.segments.first() {
             self.report.log_start_offset = self.report.log_start_offset.max(*first);
             self.report.log_end_offset = *first;
         }
         for (at, base) in listing.segments.iter().enumerate() {
             self.check_segment(*base, listing.segments.get(at + 1).copied())?;
+        }
+        for offset in &listing.snapshots {
+            self.check_snapshot(*offset)?;
         }
         if !self.scope.running {
             self.check_bounds(&listing);
@@ -197,7 +197,8 @@ impl Verify {
         match files::snapshot(&*self.dir.disk, &path, offset) {
             Err(error) if self.is_gone(&error) => Ok(()),
             Err(error) => {
-                let before = offset < self.scope.trusted();
+                // The next start removes those beyond the end.
+                let before = offset < self.scope.trusted() && offset <= self.report.log_end_offset;
                 self.report.findings.add_corrupt(error, What::Snapshot, before)
             }
             Ok(_) => Ok(()),

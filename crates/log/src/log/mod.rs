@@ -251,7 +251,11 @@ impl Log {
         if self.snapshots.contains(&offset) {
             return Ok(());
         }
-        self.dir.write(&file_name(offset, Kind::Snapshot), &producer::encode(&self.producers))?;
+        let written = self.dir.write(&file_name(offset, Kind::Snapshot), &producer::encode(&self.producers));
+        written.inspect_err(|_| {
+            // Where the disk is full the log may go on without, and what is torn would stay.
+            let _ = self.dir.remove(&self.dir.file(offset, Kind::Snapshot));
+        })?;
         self.snapshots.insert(offset);
         self.durability.names_changed();
         Ok(())

@@ -155,6 +155,24 @@ fn a_full_disk_at_a_roll_too() {
     }
 }
 
+#[test]
+fn what_a_full_disk_leaves_of_a_roll_does_not_stay() {
+    for room in 0..200 {
+        let (disk, mut log) = new_log(small());
+        append(&mut log, of_producer(1, 0, 0, 12, false));
+        disk.set_capacity_bytes(disk.used_bytes() + room);
+        // Does not fit, and then one that does.
+        let _ = log.append_as_leader(&mut plain(20), EPOCH, NOW, Origin::Client);
+        disk.set_capacity_bytes(u64::MAX);
+        append(&mut log, plain(1));
+        log.close().unwrap();
+        let recovery = Recovery { clean_shutdown: true, ..Recovery::default() };
+        let scope = log::inspect::Scope { recovery, ..Default::default() };
+        let report = log::inspect::verify(&disk.shared(), Path::new(DIR), &scope, 10).unwrap();
+        assert_eq!(report.findings.list(), [], "room {room}");
+    }
+}
+
 /// A log of four batches in one segment, durable to offset 4, with the byte at a position changed.
 fn damaged(position: u64, recovery_point: i64) -> log::Result<(Log, log::RecoveryReport)> {
     let (disk, mut log) = new_log(LogConfig { segment_bytes: 1_000_000, ..small() });
