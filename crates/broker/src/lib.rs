@@ -44,6 +44,7 @@ mod producer_ids;
 mod purgatory;
 mod request;
 mod server;
+mod takeover;
 mod topics;
 
 pub use loggers::{Levels, Loggers};

@@ -22,6 +22,8 @@ pub(crate) struct Directory {
     pub(crate) disk: Arc<dyn Disk>,
     /// Whether the last process closed it in order.
     was_clean: bool,
+    /// Whether the last process may have been an Apache Kafka.
+    pub(crate) is_foreign: bool,
     /// What its checkpoints say about partitions that are not open. Held while they are written.
     closed: Mutex<Checkpoints>,
     /// Up to where the logs in it were cleaned. Held while that is written.
@@ -53,7 +55,20 @@ impl Directory {
         let closed = Mutex::new(Checkpoints { recovery_points, log_starts });
         let cleaned = Mutex::new(OffsetCheckpoint::Cleaner.read(&*disk, &path)?);
         let (incomplete, outdated) = Default::default();
-        Ok(Self { index, path, id, disk, was_clean, closed, cleaned, incomplete, outdated, _lock: lock })
+        let is_foreign = true;
+        Ok(Self {
+            index,
+            path,
+            id,
+            disk,
+            was_clean,
+            is_foreign,
+            closed,
+            cleaned,
+            incomplete,
+            outdated,
+            _lock: lock,
+        })
     }
 
     /// What a partition's log is recovered with.
@@ -63,7 +78,12 @@ impl Directory {
             clean_shutdown: self.was_clean,
             recovery_point: closed.recovery_points.get(id).copied().unwrap_or(Offset::ZERO),
             log_start_offset: closed.log_starts.get(id).copied().unwrap_or(Offset::ZERO),
-            clean_to: self.cleaned(id).unwrap_or(Offset::ZERO),
+            // Kafka swaps in cleaned segments, whose gaps nothing on the disk speaks of until the next checkpoint.
+            clean_to: if self.is_foreign {
+                Offset(i64::MAX)
+            } else {
+                self.cleaned(id).unwrap_or(Offset::ZERO)
+            },
         }
     }
 
@@ -72,6 +92,11 @@ impl Directory {
         let mut closed = self.closed.lock();
         let recovery_point = closed.recovery_points.remove(id);
         closed.log_starts.remove(id).is_some() || recovery_point.is_some()
+    }
+
+    /// Whether the last process closed it in order.
+    pub(crate) const fn was_clean(&self) -> bool {
+        self.was_clean
     }
 
     /// A partition in it could not be opened.

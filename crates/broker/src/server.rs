@@ -134,10 +134,12 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     let per_ip_overrides = resolve_overrides(&config.network.max_connections_per_ip_overrides).await?;
     let sockets = bind_listeners(&config)?;
     let admin = bind_admin(&config).await?;
-    let (directories, cluster_id) = open_directories(&config)?;
+    let (mut directories, cluster_id) = open_directories(&config)?;
     let mut random = Random::from_seed(seed());
     let published = Published::default();
     let quorum = Arc::new(open_quorum(&config, &cluster_id, &directories, &published).await?);
+    let epoch = quorum.status().leader_epoch;
+    crate::takeover::recognise(&mut directories, quorum.epoch_before(), epoch)?;
     let metrics = Arc::new(Metrics::new(APIS.iter().map(|row| row.api)));
     let controller_random = Random::from_seed(random.next_u64());
     let controller = ControllerShell::new(
@@ -184,6 +186,12 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     node.following.store(true, Ordering::Release);
     node.follow().await;
     crate::follow::set_strays_aside(&node)?;
+    let settling = Arc::clone(&node);
+    // Where it does not end the directories stay what they were.
+    if let Ok(settled) = tokio::task::spawn_blocking(move || crate::takeover::settle(&settling, epoch)).await
+    {
+        settled?;
+    }
     for directory in node.partitions().directories() {
         log_dir::mark_dirty(&*directory.disk, &directory.path)?;
     }

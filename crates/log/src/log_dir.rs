@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::{TopicPartition, Uuid};
+use protocol::{LeaderEpoch, TopicPartition, Uuid};
 
 use crate::checkpoint::read_topic_id;
-use crate::disk::{Disk, LockGuard, replace_file};
+use crate::disk::{Disk, LockGuard, read_file, replace_file};
 use crate::error::{At as _, Error, Result};
 
 const LOCK: &str = ".lock";
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const OPENED_IN: &str = ".millstream";
 const DELETE_SUFFIX: &str = "-delete";
+/// More than the digits of an epoch.
+const MAX_EPOCH_BYTES: u64 = 64;
 /// What file systems allow for a name.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -60,6 +63,24 @@ pub fn mark_dirty(disk: &dyn Disk, log_dir: &Path) -> Result<()> {
         disk.sync_dir(log_dir).at("sync", log_dir)?;
     }
     Ok(())
+}
+
+/// The leader epoch of the metadata log in which this software last had every log of the directory open. Where that is not
+/// the epoch before this run's, somebody else, an Apache Kafka, may have written here since. Content that cannot be read is
+/// as good as none.
+pub fn opened_in(disk: &dyn Disk, log_dir: &Path) -> Result<Option<LeaderEpoch>> {
+    let path = log_dir.join(OPENED_IN);
+    let content = match read_file(disk, &path, MAX_EPOCH_BYTES) {
+        Err(Error::Corrupt { .. }) => None,
+        read => read?,
+    };
+    let text = content.and_then(|content| String::from_utf8(content).ok());
+    Ok(text.and_then(|text| text.trim_end().parse().ok()).map(LeaderEpoch))
+}
+
+/// Says so, durably.
+pub fn mark_opened_in(disk: &dyn Disk, log_dir: &Path, epoch: LeaderEpoch) -> Result<()> {
+    replace_file(disk, &log_dir.join(OPENED_IN), format!("{epoch}\n").as_bytes())
 }
 
 /// What is in a log directory.

@@ -18,7 +18,7 @@ use crate::options::Options;
 use crate::quorum::{CommittedAt, MetadataQuorum, Status, Stop};
 use crate::state_machine::StateMachine;
 use crate::store::{self, LogStore, Machine, MetadataLog, Progress, SnapshotStore, VoteFile, now_ms};
-use crate::types::{Membership, NodeId, Raft, Voter, broker_id};
+use crate::types::{Membership, NodeId, Raft, Voter, broker_id, epoch_of};
 
 /// How many proposals may be under way. Beyond, [`MetadataQuorum::propose`] waits.
 const MAX_PROPOSALS: usize = 128;
@@ -30,6 +30,7 @@ pub struct RaftQuorum {
     status: watch::Receiver<Status>,
     proposals: Semaphore,
     driver: JoinHandle<()>,
+    epoch_before: LeaderEpoch,
 }
 
 /// What is on disk, opened.
@@ -37,6 +38,8 @@ struct Opened<S> {
     log: LogStore,
     machine: Machine<S>,
     progress: watch::Receiver<Progress>,
+    /// The newest epoch that the directory knows of.
+    epoch: LeaderEpoch,
     /// What the snapshot says of this node.
     known: Option<Voter>,
     /// What a log without metadata records starts with.
@@ -64,11 +67,17 @@ impl RaftQuorum {
             watch::channel(driver::published(&raft.metrics().borrow(), &opened.progress.borrow()));
         let driver = tokio::spawn(driver.run(raft.clone(), opened.progress.clone(), publish));
         let proposals = Semaphore::new(MAX_PROPOSALS);
-        let quorum = Self { raft, progress: opened.progress, status, proposals, driver };
+        let epoch_before = opened.epoch;
+        let quorum = Self { raft, progress: opened.progress, status, proposals, driver, epoch_before };
         if let Some(bootstrap) = opened.bootstrap.filter(|records| !records.is_empty()) {
             quorum.propose(bootstrap).await?;
         }
         Ok(quorum)
+    }
+
+    /// The newest epoch that the directory knew of when it was opened: that of whoever led the quorum last.
+    pub const fn epoch_before(&self) -> LeaderEpoch {
+        self.epoch_before
     }
 
     /// What to answer when openraft has stopped: the fault that stopped it, rather than that it stopped.
@@ -170,6 +179,7 @@ fn open_disk<S: StateMachine>(options: &Options, node_id: NodeId, state: S) -> R
         }
     }
     vote.catch_up(log.last().map_or(0, |id| id.leader_id.term));
+    let epoch = epoch_of(vote.vote().map_or(0, |vote| vote.leader_id.term));
     let configured = log.has_configured_voters().then(|| {
         log.configure_voters(alone.clone());
         Membership::new(vec![alone], BTreeMap::from([(node_id, options.voter.clone())]))
@@ -182,7 +192,8 @@ fn open_disk<S: StateMachine>(options: &Options, node_id: NodeId, state: S) -> R
     let (progress, followed) = watch::channel(Progress::default());
     let machine = Machine::new(state, Arc::clone(&snapshots), records, configured, Arc::new(progress))?;
     let known = machine.membership().get_node(&node_id).cloned();
-    Ok(Opened { log: LogStore::new(log, vote, snapshots), machine, progress: followed, known, bootstrap })
+    let log = LogStore::new(log, vote, snapshots);
+    Ok(Opened { log, machine, progress: followed, epoch, known, bootstrap })
 }
 
 /// Becomes the leader, and waits until the first entry of the new epoch is applied: all before it is, too.

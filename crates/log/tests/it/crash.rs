@@ -285,6 +285,22 @@ fn a_log_directory_has_one_owner_and_knows_how_it_was_left() {
 }
 
 #[test]
+fn a_log_directory_knows_in_which_epoch_we_had_it() {
+    let disk = disk(1);
+    let dir = Path::new("/data");
+    assert_eq!(log_dir::opened_in(&disk, dir).unwrap(), None);
+    log_dir::mark_opened_in(&disk, dir, LeaderEpoch(12)).unwrap();
+    disk.crash();
+    assert_eq!(log_dir::opened_in(&disk, dir).unwrap(), Some(LeaderEpoch(12)));
+    for garbage in [&b"x"[..], b"", b"\xff", &[b'1'; 100]] {
+        let file = disk.open(&dir.join(".millstream"), true).unwrap();
+        file.set_len(0).unwrap();
+        file.write_at(garbage, 0).unwrap();
+        assert_eq!(log_dir::opened_in(&disk, dir).unwrap(), None);
+    }
+}
+
+#[test]
 fn partitions_are_listed_and_deleted() {
     let (disk, mut log) = new_log(small());
     let data = Path::new("/data");

@@ -124,7 +124,7 @@ async fn a_snapshot_and_the_log_after_it_are_gone_on_with() {
     for (epoch, text) in [(4, "d"), (5, "e"), (6, "f")] {
         let (quorum, values) = open(dir.path()).await;
         assert_eq!(values.texts(), expect);
-        assert_eq!(quorum.status().leader_epoch.get(), epoch);
+        assert_eq!((quorum.epoch_before().get(), quorum.status().leader_epoch.get()), (epoch - 1, epoch));
         quorum.propose(vec![record(text)]).await.unwrap();
         expect.push(text);
         if epoch == 5 {
