@@ -13,7 +13,8 @@ node_new() { # folder-of-jars voters property=value...
   node_ours=yes
   node_dir=$(mktemp -d "${TMPDIR:-/tmp}/interop-node.XXXXXX")
   node_data=$node_dir/data
-  at_exit node_clean
+  at_exit "folder_clean '$node_dir'"
+  at_exit node_stop
   node_port=$(free_port)
   controller=$(free_port "$node_port")
   BOOTSTRAP=127.0.0.1:$node_port
@@ -32,6 +33,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=3
 group.initial.rebalance.delay.ms=0
 log.cleaner.backoff.ms=200
+log.cleaner.dedupe.buffer.size=8388608
 P
   printf '%s\n' "$@" >> "$node_dir/server.properties"
   if [ "$voters" = recorded ]; then
@@ -41,15 +43,15 @@ P
     echo "controller.quorum.voters=1@127.0.0.1:$controller" >> "$node_dir/server.properties"
   fi
   # What Kafka has besides: millstream refuses the first one, so that nobody takes it for a protection.
-  { cat "$node_dir/server.properties"; echo "$super_users"; echo "super.users=User:ANONYMOUS"; } > "$node_dir/kafka.properties"
+  { cat "$node_dir/server.properties"; echo "$super_users"; echo "super.users=User:ANONYMOUS"; echo "broker.session.timeout.ms=3000"; } > "$node_dir/kafka.properties"
   echo "admin.listener=" >> "$node_dir/server.properties"
   java "${java_options[@]}" -cp "$node_jars/*" kafka.tools.StorageTool format "${format[@]}" -t MkU3OEVBNTcwNTJENDM2Qg -c "$node_dir/kafka.properties" \
     > "$node_dir/format" 2>&1 || cannot "Apache Kafka did not format its folder: $(tail -3 "$node_dir/format")"
 }
 
-node_gone() {
-  node_clean
-  node_dir=$work/none
+folder_clean() { # folder
+  if [ "$failed" -gt 0 ] && [ -n "${INTEROP_KEEP:-}" ]; then echo "the node's folder is kept: $1"
+  else rm -rf "$1"; fi
 }
 
 kafka_start() {
@@ -89,7 +91,7 @@ warned() { # name pattern
 no_errors() { # name
   local errors
   # It says the first of every partition that is added to a topic, and rebuilds the index of a segment that has no batches.
-  errors=$(grep -E '\] (ERROR|FATAL) ' "$node_dir/log" | grep -vE 'to exist, but it was missing. Creating|Could not find offset index file' | head -5 | cut -c1-300)
+  errors=$(grep -E -A6 '\] (ERROR|FATAL) ' "$node_dir/log" | grep -vE 'to exist, but it was missing. Creating|Could not find offset index file' | grep -vE "\] (INFO|WARN) |^--" | head -12 | cut -c1-300)
   if [ -z "$errors" ]; then pass "$scenario: $1"; else fail "$scenario: $1" "$errors"; fi
 }
 

@@ -21,6 +21,8 @@ final class Fill {
     /** Every codec, a partition each; headers, keys and values that are null; small segments. */
     static final String PLAIN = "plain";
     static final String COMPACTED = "compacted";
+    /** A cleaning leaves gaps at the ends of its segments. */
+    static final String GAPS = "gaps";
     /** Its first records are deleted. */
     static final String TRIMMED = "trimmed";
     /** Stamped by the broker. */
@@ -40,6 +42,7 @@ final class Fill {
     void run() throws Exception {
         create(PLAIN, CODECS.size(), Map.of("segment.bytes", "1048576", "retention.ms", "-1", "max.message.bytes", "2000000"));
         create(COMPACTED, 2, Map.of("cleanup.policy", "compact", "segment.ms", "200", "min.cleanable.dirty.ratio", "0.01"));
+        create(GAPS, 1, Map.of("cleanup.policy", "compact", "segment.ms", "200", "min.cleanable.dirty.ratio", "0.01", "segment.bytes", "1048576"));
         create(TRIMMED, 2, Map.of("segment.bytes", "1048576"));
         create(STAMPED, 1, Map.of("message.timestamp.type", "LogAppendTime"));
         create(MANY, 40, Map.of());
@@ -47,6 +50,7 @@ final class Fill {
         Clients.get(clients.admin.createPartitions(Map.of(MANY, NewPartitions.increaseTo(50))).all());
         for (int partition = 0; partition < CODECS.size(); partition++) plain(clients, partition, 700, 1);
         compacted(clients, 0);
+        gaps(clients, 0);
         try (KafkaProducer<byte[], byte[]> producer = clients.producer()) {
             for (int i = 0; i < 3_000; i++) {
                 producer.send(new ProducerRecord<>(TRIMMED, i % 2, null, null, noise(i, 1_000)));
@@ -107,6 +111,20 @@ final class Fill {
         }
     }
 
+    /** Segments that are nearly full, and too large to be put together; each ends with a record that the next one has again. */
+    static void gaps(Clients clients, int round) throws Exception {
+        try (KafkaProducer<byte[], byte[]> producer = clients.producer("enable.idempotence", "false", "linger.ms", "0", "batch.size", "0")) {
+            for (int segment = 0; segment < 4; segment++) {
+                for (int i = 0; i < 24; i++) {
+                    producer.send(new ProducerRecord<>(GAPS, 0, bytes("key" + round + "." + segment + "." + i), noise(i, 40_000)));
+                }
+                for (int i = 0; i < 5; i++) producer.send(new ProducerRecord<>(GAPS, 0, bytes("again"), bytes(round + "." + segment + "." + i)));
+                producer.flush();
+                Thread.sleep(250);
+            }
+        }
+    }
+
     static void trim(Clients clients, long before) throws Exception {
         TopicPartition partition = new TopicPartition(TRIMMED, 1);
         Clients.get(clients.admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(before))).all());
@@ -128,8 +146,10 @@ final class Fill {
     /** The cleaner has been over the compacted topic: most of what was written is not read any more. */
     private void awaitCleaning() throws Exception {
         Clients.await("a cleaning", () -> {
-            TopicPartition partition = new TopicPartition(COMPACTED, 0);
-            return new Look(clients).records(List.of(partition), "read_uncommitted").get(partition).size() < 250;
+            TopicPartition compacted = new TopicPartition(COMPACTED, 0);
+            TopicPartition gaps = new TopicPartition(GAPS, 0);
+            var records = new Look(clients).records(List.of(compacted, gaps), "read_uncommitted");
+            return records.get(compacted).size() < 250 && records.get(gaps).size() < 108;
         });
     }
 

@@ -53,7 +53,7 @@ final class Look {
             Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> records = records(partitions, isolation);
             for (TopicPartition partition : partitions) {
                 // What is compacted may be compacted further meanwhile.
-                if (partition.topic().equals(Fill.COMPACTED)) newest(partition, records.get(partition));
+                if (isCompacted(partition.topic())) newest(partition, records.get(partition));
                 else records.get(partition).forEach(record -> lines.add(partition + " " + isolation + " " + line(record)));
             }
         }
@@ -96,7 +96,11 @@ final class Look {
     }
 
     private static boolean isStable(String topic) {
-        return !topic.startsWith("__") && !topic.equals(Fill.COMPACTED) && !topic.equals(Transactions.OPEN);
+        return !topic.startsWith("__") && !isCompacted(topic) && !topic.equals(Transactions.OPEN);
+    }
+
+    private static boolean isCompacted(String topic) {
+        return topic.equals(Fill.COMPACTED) || topic.equals(Fill.GAPS);
     }
 
     private void groups() throws Exception {

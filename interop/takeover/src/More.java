@@ -22,6 +22,7 @@ final class More {
     void run() throws Exception {
         for (int partition = 0; partition < Fill.CODECS.size(); partition++) Fill.plain(clients, partition, 200, 100 + round);
         Fill.compacted(clients, round);
+        Fill.gaps(clients, round);
         String made = "made" + round;
         NewTopic topic = new NewTopic(made, 3, (short) 1).configs(Map.of("retention.bytes", "123456789"));
         Clients.get(clients.admin.createTopics(List.of(topic)).all());
@@ -33,6 +34,10 @@ final class More {
             }
         }
         Fill.trim(clients, 1_203 + round * 37L);
+        // With a topic's deletion Kafka writes down where logs start, which it else does after a while only.
+        Clients.get(clients.admin.createTopics(List.of(new NewTopic("passing", 1, (short) 1))).all());
+        Clients.get(clients.admin.deleteTopics(List.of("passing")).all());
+        Clients.await("the deletion of a topic", () -> !Clients.get(clients.admin.listTopics().names()).contains("passing"));
         Fill.configure(clients, ConfigResource.Type.TOPIC, Fill.PLAIN, "retention.ms", Long.toString(10_000_000_000L + round));
         Fill.configure(clients, ConfigResource.Type.BROKER, "1", "message.max.bytes", Integer.toString(1_049_000 + round));
         Clients.get(clients.admin.createPartitions(Map.of("many", NewPartitions.increaseTo(50 + round))).all());
