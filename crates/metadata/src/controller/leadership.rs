@@ -6,7 +6,7 @@
 use protocol::messages::PartitionChangeRecord;
 use protocol::{BrokerId, MetadataRecord, Uuid};
 
-use crate::image::{NO_LEADER_CHANGE, leader_number, numbers};
+use crate::image::{NO_LEADER_CHANGE, directory, leader_number, numbers};
 use crate::{ClusterImage, Partition};
 
 const NO_RECOVERY_CHANGE: i8 = -1;
@@ -15,22 +15,77 @@ const RECOVERING: i8 = 1;
 /// The changes of partitions when `broker` can no longer lead: it leaves the ISR, unless it is the last, and another
 /// replica of the ISR leads.
 pub(super) fn without(image: &ClusterImage, broker: BrokerId) -> Vec<MetadataRecord<'static>> {
+    changes(image, |partition| leave(image, partition, broker))
+}
+
+/// The changes of partitions whose replica on `broker` is in one of these directories, which have failed.
+pub(super) fn without_directories(
+    image: &ClusterImage,
+    broker: BrokerId,
+    failed: &[Uuid],
+) -> Vec<MetadataRecord<'static>> {
     changes(image, |partition| {
-        let mut target = Partition::clone(partition);
-        target.isr.retain(|id| *id != broker);
-        if target.isr.is_empty() {
-            target.isr.clone_from(&partition.isr);
+        let is_there = partition.replicas.contains(&broker);
+        if is_there && failed.contains(&partition.directory_of(broker)) {
+            leave(image, partition, broker)
+        } else {
+            Partition::clone(partition)
         }
-        elect(&mut target, |id| id != broker && image.is_active(id));
-        target
     })
+}
+
+/// The broker leaves the ISR, unless it is the last, and leads no more.
+fn leave(image: &ClusterImage, partition: &Partition, broker: BrokerId) -> Partition {
+    let mut target = Partition::clone(partition);
+    target.isr.retain(|id| *id != broker);
+    if target.isr.is_empty() {
+        target.isr.clone_from(&partition.isr);
+    }
+    elect(&mut target, |id| id != broker && can_lead(image, partition, id));
+    target
+}
+
+/// Whether a replica can lead: its broker is active, and its directory has not failed.
+fn can_lead(image: &ClusterImage, partition: &Partition, id: BrokerId) -> bool {
+    image
+        .broker(id)
+        .is_some_and(|broker| broker.is_active() && broker.has_online_dir(partition.directory_of(id)))
+}
+
+/// The change of a partition whose replica on `broker` is in another directory than was known. If it could not lead
+/// before, it may now, and the other way round.
+pub(super) fn in_directory(
+    image: &ClusterImage,
+    topic_id: Uuid,
+    index: i32,
+    partition: &Partition,
+    (broker, directory): (BrokerId, Uuid),
+) -> Option<MetadataRecord<'static>> {
+    let mut target = Partition::clone(partition);
+    let at = partition.replicas.iter().position(|replica| *replica == broker)?;
+    target.directories.resize(partition.replicas.len(), directory::UNASSIGNED);
+    *target.directories.get_mut(at)? = directory;
+    let placed = target.clone();
+    if image.broker(broker).is_some_and(|known| known.has_online_dir(directory)) {
+        if target.leader.is_none() {
+            elect(&mut target, |id| can_lead(image, &placed, id));
+        }
+    } else {
+        target = leave(image, &placed, broker);
+    }
+    (target != *partition)
+        .then(|| MetadataRecord::PartitionChange(change(topic_id, index, partition, &target)))
 }
 
 /// The changes of partitions when `broker` can lead again: those without a leader may have one.
 pub(super) fn with(image: &ClusterImage, broker: BrokerId) -> Vec<MetadataRecord<'static>> {
     changes(image, |partition| {
         let mut target = Partition::clone(partition);
-        elect(&mut target, |id| id == broker || image.is_active(id));
+        let is_back = |id: BrokerId| {
+            id == broker
+                && image.broker(id).is_some_and(|known| known.has_online_dir(partition.directory_of(id)))
+        };
+        elect(&mut target, |id| is_back(id) || can_lead(image, partition, id));
         target
     })
 }
@@ -85,6 +140,7 @@ fn change(topic_id: Uuid, partition_id: i32, from: &Partition, to: &Partition) -
         isr: brokers(&from.isr, &to.isr),
         eligible_leader_replicas: brokers(&from.elr, &to.elr),
         last_known_elr: brokers(&from.last_known_elr, &to.last_known_elr),
+        directories: (from.directories != to.directories).then(|| to.directories.clone()),
         leader_recovery_state: if from.recovering == to.recovering { NO_RECOVERY_CHANGE } else { RECOVERING },
         ..PartitionChangeRecord::default()
     }

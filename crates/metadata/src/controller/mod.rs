@@ -11,6 +11,7 @@ mod brokers;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod directories;
 mod leadership;
 mod node;
 mod placement;

@@ -9,6 +9,7 @@ use protocol::messages::RegisterBrokerRecord;
 use protocol::messages::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use protocol::{BrokerId, Uuid};
 
+use super::directory;
 use crate::MetadataVersion;
 
 /// A registered broker.
@@ -70,6 +71,13 @@ impl Broker {
     /// The directories that take new replicas.
     pub(crate) fn open_log_dirs(&self) -> impl Iterator<Item = Uuid> {
         self.log_dirs.iter().copied().filter(|dir| !self.cordoned_log_dirs.contains(dir))
+    }
+
+    /// Whether a replica in this directory is not known to be lost: it is one of those registered, or nobody has said yet
+    /// which one it is (KIP-858). A log from before there were directories names none.
+    pub fn has_online_dir(&self, dir: Uuid) -> bool {
+        let unsaid = dir == directory::UNASSIGNED || dir == directory::MIGRATING;
+        unsaid || self.log_dirs.is_empty() || self.log_dirs.contains(&dir)
     }
 
     pub(crate) fn from_record(record: &RegisterBrokerRecord<'_>) -> Self {

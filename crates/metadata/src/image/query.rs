@@ -57,6 +57,12 @@ impl ClusterImage {
         self.broker(id).is_some_and(|broker| broker.is_active())
     }
 
+    /// Whether a replica can serve: its broker is registered and not fenced, and its directory has not failed (KIP-858).
+    pub fn is_online(&self, partition: &Partition, replica: BrokerId) -> bool {
+        self.broker(replica)
+            .is_some_and(|broker| !broker.fenced && broker.has_online_dir(partition.directory_of(replica)))
+    }
+
     /// The registered controllers by id.
     pub fn controllers(&self) -> &OrdMap<i32, Arc<RegisterControllerRecord<'static>>> {
         &self.controllers

@@ -46,6 +46,14 @@ pub struct Partition {
     pub partition_epoch: i32,
 }
 
+impl Partition {
+    /// The directory of the replica on a broker.
+    pub fn directory_of(&self, broker: BrokerId) -> Uuid {
+        let at = self.replicas.iter().position(|replica| *replica == broker);
+        at.and_then(|at| self.directories.get(at)).copied().unwrap_or(directory::UNASSIGNED)
+    }
+}
+
 /// Ids of directories that are no directory (KIP-858).
 pub mod directory {
     use protocol::Uuid;
