@@ -14,6 +14,7 @@ mod durability;
 mod fetch;
 mod groups;
 mod idempotence;
+mod log_dirs;
 mod log_tool;
 mod offsets;
 mod produce;

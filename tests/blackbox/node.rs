@@ -124,6 +124,11 @@ impl Node {
         wait_for_exit(&mut child)
     }
 
+    /// Waits until the node ends on its own; the exit status.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_for_exit(&mut self.child.take().unwrap())
+    }
+
     /// Starts again on the same folder with the same properties; on new ports where they are 0.
     pub(crate) fn start_again(&mut self) {
         assert!(self.child.is_none());

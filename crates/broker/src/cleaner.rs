@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use log::{Cleanable, Cleaning, CleaningLimits, CleaningReport, Error as LogError};
 use metadata::configs::CleanerConfig;
 use parking_lot::Mutex;
-use protocol::{Offset, TopicPartition, Uuid};
+use protocol::{TopicPartition, Uuid};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -88,6 +88,9 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
                 (node.clone(), doomed.clone(), throttle.clone(), stop.clone());
             running.spawn_blocking(move || {
                 let outcome = clean(&node, &job, &doomed, &throttle, &stop);
+                if let Err(Failure::Log(error)) = &outcome {
+                    job.partition.note(error);
+                }
                 Done { partition: job.partition, outcome }
             });
         }
@@ -102,9 +105,8 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep_until(wake.into()) => {}
             _ = stop.changed() => break,
         }
-        let (node, doomed) = (node.clone(), doomed.clone());
-        let removed =
-            tokio::task::spawn_blocking(move || doomed.lock().remove_due(node.partitions(), Instant::now()));
+        let doomed = doomed.clone();
+        let removed = tokio::task::spawn_blocking(move || doomed.lock().remove_due(Instant::now()));
         // It has nothing to answer.
         drop(removed.await);
     }
@@ -148,13 +150,12 @@ impl Skipped {
 fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
     let mut dirtiest: Option<(Arc<Partition>, Cleanable)> = None;
     let mut max_dirty_ratio: f64 = 0.0;
-    for partition in node.partitions().all() {
+    for partition in node.partitions().online() {
         let id = partition.id();
         if !partition.config().cleanup_policy.compact || skipped.contains(&partition, Instant::now()) {
             continue;
         }
-        let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
-        let cleaned = home.cleaned(id);
+        let cleaned = partition.home().cleaned(id);
         let found = {
             let mut log = partition.log();
             let found = log.cleanable(cleaned, clock::now());
@@ -176,6 +177,7 @@ fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(partition = %id, %error, "cannot tell what of the log is to be cleaned");
+                partition.note(&error);
             }
         }
     }
@@ -223,11 +225,11 @@ fn clean(
         return Err(Failure::TooManyKeys { map_bytes: job.limits.map_bytes });
     }
     // What was durable stays so, but has gaps from now on: recovery must not look for what is gone.
-    node.partitions().write_recovery_points(partition.directory())?;
+    node.partitions().write_recovery_points(partition.home())?;
     if !replace_all(partition, &mut cleaning, doomed, &mut pace)? {
         return Ok(());
     }
-    set_cleaned(node, partition, clean_to)?;
+    partition.home().set_cleaned(partition.id(), clean_to, || partition.is_closed())?;
     let (report, took) = (cleaning.report(), began.elapsed());
     {
         let mut status = node.cleaner.lock();
@@ -260,13 +262,6 @@ fn replace_all(
         doomed.lock().add(partition, files);
     }
     Ok(true)
-}
-
-fn set_cleaned(node: &Node, partition: &Partition, offset: Offset) -> Result<(), LogError> {
-    match node.partitions().directories().get(partition.directory()) {
-        Some(home) => home.set_cleaned(partition.id(), offset, || partition.is_closed()),
-        None => Ok(()),
-    }
 }
 
 /// Keeps the limit of I/O of all cleanings together.

@@ -9,10 +9,11 @@ use metadata::configs::BrokerConfigs;
 use metadata::controller::{Controller, Outcome};
 use metadata::records;
 use parking_lot::Mutex;
-use protocol::ErrorCode;
+use protocol::{ErrorCode, MetadataRecord};
 use quorum::{MetadataQuorum as _, RaftQuorum};
 use stdx::Random;
 
+use crate::homes::{self, Assignment};
 use crate::node::Node;
 
 /// What decisions go through.
@@ -42,6 +43,39 @@ impl ControllerShell {
     pub(crate) fn quorum(&self) -> &RaftQuorum {
         &self.quorum
     }
+
+    /// Appends records to the metadata log; they are applied when this returns.
+    async fn commit(
+        &self,
+        image: &ClusterImage,
+        records: &[MetadataRecord<'static>],
+    ) -> Result<(), ErrorCode> {
+        let version = image.metadata_version();
+        let framed: Result<Vec<Bytes>, _> =
+            records.iter().map(|record| records::encode(record, version).map(Bytes::from)).collect();
+        let framed = framed.map_err(|error| {
+            tracing::error!(%error, "a decision of the controller cannot be written");
+            ErrorCode::UnknownServerError
+        })?;
+        self.quorum.propose(framed).await.map(drop).map_err(|error| {
+            tracing::error!(%error, "the metadata log took no records");
+            ErrorCode::NotController
+        })
+    }
+
+    /// Where new partitions are is known to the metadata log before anybody is told of them: see `homes`.
+    async fn assign(&self, node: &Arc<Node>, placed: &[Assignment]) {
+        if placed.is_empty() {
+            return;
+        }
+        let image = node.newest_image();
+        let epoch = image.broker(node.id()).map_or(-1, |broker| broker.epoch);
+        let request = homes::request(node.id().get(), epoch, placed);
+        let outcome = self.machine.assign_replicas_to_dirs(&image, &request);
+        if self.commit(&image, &outcome.records).await.is_ok() {
+            node.follow().await;
+        }
+    }
 }
 
 /// Decides, commits, follows, and gives the reply. The work goes on where the caller gives up: a decision is carried
@@ -57,28 +91,16 @@ pub(crate) async fn decide<R: Send + 'static>(
     if outcome.records.is_empty() {
         return Ok(outcome.reply);
     }
-    let version = image.metadata_version();
-    let framed: Result<Vec<Bytes>, _> =
-        outcome.records.iter().map(|record| records::encode(record, version).map(Bytes::from)).collect();
-    let framed = framed.map_err(|error| {
-        tracing::error!(%error, "a decision of the controller cannot be written");
-        ErrorCode::UnknownServerError
-    })?;
     let node = Arc::clone(node);
     let committing = tokio::spawn(async move {
-        let committed = node.controller().quorum.propose(framed).await;
+        let shell = node.controller();
+        let committed = shell.commit(&image, &outcome.records).await;
         if committed.is_ok() {
-            node.follow().await;
+            let placed = node.follow().await;
+            shell.assign(&node, &placed).await;
         }
         drop(turn);
-        committed
+        committed.map(|()| outcome.reply)
     });
-    match committing.await {
-        Ok(Ok(_)) => Ok(outcome.reply),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the metadata log took no records");
-            Err(ErrorCode::NotController)
-        }
-        Err(_) => Err(ErrorCode::UnknownServerError),
-    }
+    committing.await.unwrap_or(Err(ErrorCode::UnknownServerError))
 }

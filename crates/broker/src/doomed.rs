@@ -1,11 +1,12 @@
 //! Files of segments that are no longer part of a log: they go after `file.delete.delay.ms`, for readers that are at them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::FOREVER;
+use crate::directory::Directory;
 use crate::partition::Partition;
-use crate::partitions::Partitions;
 
 /// Files that wait to be removed. What waits when the node stops goes at its next start.
 #[derive(Default)]
@@ -14,7 +15,7 @@ pub(crate) struct Doomed(Vec<File>);
 struct File {
     at: Instant,
     path: PathBuf,
-    directory: usize,
+    home: Arc<Directory>,
 }
 
 impl Doomed {
@@ -22,8 +23,8 @@ impl Doomed {
     pub(crate) fn add(&mut self, partition: &Partition, files: Vec<PathBuf>) {
         let delay_ms = u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0);
         let delay = Duration::from_millis(delay_ms).min(FOREVER);
-        let (at, directory) = (Instant::now() + delay, partition.directory());
-        self.0.extend(files.into_iter().map(|path| File { at, path, directory }));
+        let (at, home) = (Instant::now() + delay, partition.home());
+        self.0.extend(files.into_iter().map(|path| File { at, path, home: Arc::clone(home) }));
     }
 
     /// When the next one goes.
@@ -32,13 +33,13 @@ impl Doomed {
     }
 
     /// Removes those whose time has come.
-    pub(crate) fn remove_due(&mut self, partitions: &Partitions, now: Instant) {
+    pub(crate) fn remove_due(&mut self, now: Instant) {
         self.0.retain(|file| {
             if file.at > now {
                 return true;
             }
-            if let Some(home) = partitions.directories().get(file.directory)
-                && let Err(error) = home.disk.remove_file(&file.path)
+            if !file.home.is_offline()
+                && let Err(error) = file.home.disk.remove_file(&file.path)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 tracing::warn!(file = %file.path.display(), %error, "cannot remove a deleted segment; it goes at the next start");

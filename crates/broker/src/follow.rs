@@ -11,20 +11,26 @@ use log::{Log, log_dir};
 use metadata::configs::ResourceType;
 use metadata::configs::TopicConfig;
 use metadata::{ClusterDelta, ClusterImage, ConfigResource, Partition as PartitionState, Topic, topic_name};
-use protocol::{TopicPartition, Uuid};
+use protocol::TopicPartition;
 
 use crate::clock;
 use crate::configs::{PartitionConfig, broker_configs};
+use crate::directory::Directory;
 use crate::groups::{self, OFFSETS_TOPIC};
+use crate::homes::{Assignment, ToOpen, place};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
-use crate::partitions::Directory;
 
 /// Threads that open logs at start (`num.recovery.threads.per.data.dir` of each directory, at most so many).
 const MAX_OPENERS: usize = 8;
 
-/// Carries out a delta. Blocks.
-pub(crate) fn carry_out(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
+/// Carries out a delta. Blocks. Answers where replicas are that the controller believes elsewhere.
+pub(crate) fn carry_out(
+    node: &Arc<Node>,
+    image: &ClusterImage,
+    delta: &ClusterDelta,
+    is_start: bool,
+) -> Vec<Assignment> {
     configure_broker(node, image, delta);
     for topic in &delta.topics_deleted {
         remove(node, topic);
@@ -49,11 +55,12 @@ pub(crate) fn carry_out(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterD
     for (partition, state) in to_lead {
         partition.lead(state.leader_epoch);
     }
-    open_all(node, image, &to_open);
+    let assignments = open_all(node, image, &to_open, is_start);
     configure_topics(node, image, delta);
     if delta.topic_names().contains_key(OFFSETS_TOPIC) {
         load_coordinators(node, image);
     }
+    assignments
 }
 
 fn configure_broker(node: &Arc<Node>, image: &ClusterImage, delta: &ClusterDelta) {
@@ -107,20 +114,23 @@ enum OpenError {
     Configuration(#[from] stdx::properties::Error),
     #[error("its directory belongs to another topic of this name")]
     OfAnotherTopic,
-    #[error("there is no log directory")]
-    NoDirectory,
     #[error(
         "the checkpoints of its log directory cannot be written, and may speak of an earlier partition of this name"
     )]
     OutdatedCheckpoints,
 }
 
-type ToOpen<'a> = (&'a Arc<Topic>, i32, &'a Arc<PartitionState>);
-
-fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
+fn open_all(
+    node: &Arc<Node>,
+    image: &ClusterImage,
+    to_open: &[ToOpen<'_>],
+    is_start: bool,
+) -> Vec<Assignment> {
+    let (placed, assignments) = place(node, image, to_open, is_start);
+    write_outdated_checkpoints(node);
     // One for all partitions of a topic.
     let mut configs = BTreeMap::new();
-    let placed = place(node, to_open).into_iter().map(|(partition, home)| {
+    let placed = placed.into_iter().map(|(partition, home)| {
         let topic = partition.0;
         let config = configs.entry(topic.id).or_insert_with(|| topic_config(node, image, &topic.name));
         (partition, home, config.clone())
@@ -132,18 +142,17 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
             placed.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let config = config.clone().map_err(OpenError::from);
-            match config.and_then(|config| open(node, config, topic, *index, state, *home)) {
+            match config.and_then(|config| open(node, config, topic, *index, state, home)) {
                 Ok(partition) => {
                     let id = partition.id().clone();
                     node.partitions().add(partition);
-                    if let Some(home) = node.partitions().directories().get(*home) {
-                        home.opened(&id);
-                    }
+                    home.opened(&id);
                 }
                 Err(error) => {
                     tracing::error!(topic = %topic.name, partition = index, %error, "cannot open the partition's log: the partition is offline");
-                    if let Some(home) = node.partitions().directories().get(*home) {
-                        home.not_opened();
+                    home.not_opened();
+                    if let OpenError::Log(error) = &error {
+                        home.note(error);
                     }
                 }
             }
@@ -156,6 +165,7 @@ fn open_all(node: &Arc<Node>, image: &ClusterImage, to_open: &[ToOpen<'_>]) {
         }
         work();
     });
+    assignments
 }
 
 fn open(
@@ -164,12 +174,9 @@ fn open(
     topic: &Topic,
     index: i32,
     state: &PartitionState,
-    directory: usize,
+    home: &Arc<Directory>,
 ) -> Result<Arc<Partition>, OpenError> {
     let id = TopicPartition::new(Arc::clone(&topic.name), index);
-    let Some(home) = node.partitions().directories().get(directory) else {
-        return Err(OpenError::NoDirectory);
-    };
     let path = home.path.join(id.to_string());
     if home.is_outdated() && home.disk.stat(&path).ok().flatten().is_none() {
         return Err(OpenError::OutdatedCheckpoints);
@@ -192,83 +199,50 @@ fn open(
         counts: node.metrics().topic(&topic.name),
         flush_queue: Arc::clone(&node.flush_queue),
     };
-    Ok(Partition::new(log, topic.id, directory, state.leader_epoch, config, surroundings))
-}
-
-/// The directory of each partition: the one that has it already, else that with the fewest partitions. All are placed
-/// before the first is opened, so that what is opened at the same time spreads evenly.
-fn place<'a>(node: &Node, to_open: &[ToOpen<'a>]) -> Vec<(ToOpen<'a>, usize)> {
-    let mut counts = node.partitions().counts();
-    let directories = node.partitions().directories();
-    let mut placed = vec![];
-    for (topic, index, state) in to_open {
-        let id = TopicPartition::new(Arc::clone(&topic.name), *index);
-        let found = directories.iter().position(|directory| has(directory, &id, topic.id));
-        let emptiest = || counts.iter().enumerate().min_by_key(|(_, count)| **count).map(|(at, _)| at);
-        let home = found.or_else(emptiest).unwrap_or_default();
-        if let Some(count) = counts.get_mut(home) {
-            *count += 1;
-        }
-        // What checkpoints say about this name elsewhere, or anywhere if it is new, was about another partition.
-        let others = directories.iter().filter(|directory| found != Some(directory.index));
-        others.for_each(|directory| directory.forget(&id));
-        placed.push(((*topic, *index, *state), home));
-    }
-    write_outdated_checkpoints(node);
-    placed
-}
-
-/// Whether a directory has a partition. One of another topic that had this name is renamed out of the way.
-fn has(directory: &Directory, id: &TopicPartition, topic_id: Uuid) -> bool {
-    let path = directory.path.join(id.to_string());
-    if directory.disk.stat(&path).ok().flatten().is_none() {
-        return false;
-    }
-    match log::checkpoint::read_topic_id(&*directory.disk, &path) {
-        Ok(Some(found)) if found != topic_id => {
-            if let Err(error) = set_aside(&*directory.disk, &path) {
-                tracing::error!(partition = %id, %error, "cannot rename the directory of another topic of this name");
-            }
-            false
-        }
-        // What cannot be read is said when it is opened.
-        _ => true,
-    }
+    Ok(Partition::new(log, topic.id, Arc::clone(home), state.leader_epoch, config, surroundings))
 }
 
 fn write_outdated_checkpoints(node: &Node) {
-    for directory in node.partitions().directories().iter().filter(|directory| directory.is_outdated()) {
-        if let Err(error) = node.partitions().write_checkpoints(directory.index) {
-            tracing::error!(directory = directory.index, %error, "cannot write checkpoints");
+    for directory in node.partitions().online_directories().filter(|directory| directory.is_outdated()) {
+        if let Err(error) = node.partitions().write_checkpoints(directory) {
+            tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
         }
     }
 }
 
 /// At start: directories of partitions that the cluster does not know, left for instance by a deletion that a crash
-/// cut short, are renamed out of the way.
-pub(crate) fn set_strays_aside(node: &Node) -> Result<(), log::Error> {
+/// cut short, are renamed out of the way; and those of partitions that are in another log directory.
+pub(crate) fn set_strays_aside(node: &Node) {
     let image = node.image();
-    let known = |id: &TopicPartition| {
+    let is_stray = |id: &TopicPartition, home: &Directory| {
         let topic = image.topic(&id.topic);
-        topic.is_some_and(|topic| topic.partitions.contains_key(&id.partition))
+        let is_known = topic.is_some_and(|topic| topic.partitions.contains_key(&id.partition));
+        let open = node.partitions().by_name(&id.topic, id.partition);
+        !is_known || open.is_some_and(|open| open.directory() != home.index)
     };
-    for directory in node.partitions().directories() {
-        for (id, path) in log_dir::list(&*directory.disk, &directory.path)?.partitions {
-            if *id.topic != *topic_name::CLUSTER_METADATA && !known(&id) {
-                set_aside(&*directory.disk, &path)?;
-                directory.forget(&id);
+    for home in node.partitions().online_directories() {
+        let set_aside_all = || {
+            for (id, path) in log_dir::list(&*home.disk, &home.path)?.partitions {
+                if *id.topic != *topic_name::CLUSTER_METADATA && is_stray(&id, home) {
+                    set_aside(home, &path)?;
+                    home.forget(&id);
+                }
             }
+            Ok::<(), log::Error>(())
+        };
+        if let Err(error) = set_aside_all() {
+            tracing::error!(directory = %home.path.display(), %error, "cannot rename what is no partition of this node");
+            home.note(&error);
         }
     }
-    Ok(())
 }
 
 /// Renames the directory of a topic that is not there (any more). It is kept: nothing here says that it may go.
-fn set_aside(disk: &dyn log::disk::Disk, path: &std::path::Path) -> Result<(), log::Error> {
+pub(crate) fn set_aside(home: &Directory, path: &std::path::Path) -> Result<(), log::Error> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{:x}-stray", clock::now().unix_ms));
-    tracing::warn!(directory = %path.display(), "the cluster does not know the topic of this directory: renamed to -stray, and kept");
-    disk.rename(path, std::path::Path::new(&name)).map_err(|source| log::Error::Io {
+    tracing::warn!(directory = %path.display(), "this is no partition of this node: renamed to -stray, and kept");
+    home.disk.rename(path, std::path::Path::new(&name)).map_err(|source| log::Error::Io {
         operation: "rename",
         path: path.to_owned(),
         source,
@@ -283,24 +257,25 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     let mut renamed = vec![];
     // All are renamed first, so that a crash in between leaves little that looks like a partition.
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
-        let Some(home) = node.partitions().directories().get(partition.directory()) else { continue };
         let deleted = partition.delete(node.random_uuid());
-        home.removed(partition.id());
+        partition.home().removed(partition.id());
         match deleted {
-            Ok(path) => renamed.push((partition.id().clone(), home, path)),
+            Ok(path) => {
+                renamed.extend(path.map(|path| (partition.id().clone(), Arc::clone(partition.home()), path)));
+            }
             Err(error) => failed(partition.id(), error),
         }
     }
     // Of those that could not be opened no log is there to do it.
     for index in topic.partitions.keys() {
         let id = TopicPartition::new(Arc::clone(&topic.name), *index);
-        for home in node.partitions().directories() {
+        for home in node.partitions().online_directories() {
             let unique = node.random_uuid();
             match log_dir::delete_partition(&*home.disk, &home.path, &id, topic.id, unique) {
                 Ok(None) => {}
                 Ok(Some(path)) => {
                     home.removed(&id);
-                    renamed.push((id.clone(), home, path));
+                    renamed.push((id.clone(), Arc::clone(home), path));
                 }
                 Err(error) => failed(&id, error),
             }
@@ -342,7 +317,8 @@ fn load_coordinators(node: &Arc<Node>, image: &ClusterImage) {
         if node.groups().has(*index) {
             continue;
         }
-        let Some(partition) = node.partitions().by_id(topic.id, *index) else { continue };
+        let partition = node.partitions().by_id(topic.id, *index);
+        let Some(partition) = partition.filter(|partition| !partition.is_closed()) else { continue };
         match groups::load(node, partition) {
             Ok(coordinator) => node.groups().add(*index, count, coordinator),
             Err(error) => {

@@ -20,6 +20,7 @@ impl Gather for Node {
         self.partition_gauges(gauge);
         self.group_gauges(gauge);
         self.cleaner_gauges(gauge);
+        self.directory_gauges(gauge);
         process_gauges(gauge);
     }
 }
@@ -33,22 +34,22 @@ impl Node {
         let image = self.image();
         let own = self.id();
         let mut partitions = 0;
-        let (mut leading, mut hosted, mut under_replicated, mut offline, mut under_min, mut not_preferred) =
-            (0, 0, 0, 0, 0, 0);
+        let (mut leading, mut hosted, mut under_replicated, mut under_min, mut not_preferred) =
+            (0, 0, 0, 0, 0);
+        let (mut offline, mut lost_here) = (0, 0);
         for topic in image.topics().values() {
             for (index, partition) in &topic.partitions {
                 partitions += 1;
                 hosted += usize::from(partition.replicas.contains(&own));
                 leading += usize::from(partition.leader == Some(own));
                 under_replicated += usize::from(partition.isr.len() < partition.replicas.len());
-                let lost =
-                    partition.leader == Some(own) && self.partitions().by_id(topic.id, *index).is_none();
+                let open = self.partitions().by_id(topic.id, *index);
+                let lost = partition.replicas.contains(&own)
+                    && open.as_ref().is_none_or(|open| open.home().is_offline());
+                lost_here += usize::from(lost);
                 offline += usize::from(partition.leader.is_none() || lost);
                 not_preferred += usize::from(partition.leader != partition.replicas.first().copied());
-                let needed = self
-                    .partitions()
-                    .by_id(topic.id, *index)
-                    .map_or(0, |p| p.config().min_insync_replicas as usize);
+                let needed = open.map_or(0, |p| p.config().min_insync_replicas as usize);
                 under_min += usize::from(partition.isr.len() < needed);
             }
         }
@@ -103,7 +104,7 @@ impl Node {
         gauge(
             "kafka_server_replicamanager_offlinereplicacount",
             "Replicas here whose log failed.",
-            one(offline),
+            one(lost_here),
         );
         gauge("kafka_brokers", "Brokers of the cluster.", one(active));
         gauge(
@@ -185,6 +186,21 @@ impl Node {
         gauge("kafka_consumergroup_lag", "Records that a group has not committed yet.", lag);
         let rows = states.into_iter().map(|(state, count)| (vec![("state", state)], count as f64));
         gauge("kafka_coordinator_group_groupmetadatamanager_numgroups", "Groups by state.", rows.collect());
+    }
+
+    fn directory_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {
+        let rows = self.partitions().directories().iter().map(|directory| {
+            let path = directory.path.to_string_lossy().into_owned();
+            (vec![("logDirectory", path)], f64::from(u8::from(directory.is_offline())))
+        });
+        let rows: Vec<Row> = rows.collect();
+        let offline = rows.iter().map(|(_, offline)| offline).sum();
+        gauge(
+            "kafka_log_logmanager_offlinelogdirectorycount",
+            "Log directories that have failed.",
+            vec![(vec![], offline)],
+        );
+        gauge("kafka_log_logmanager_logdirectoryoffline", "Whether a log directory has failed.", rows);
     }
 
     fn cleaner_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {

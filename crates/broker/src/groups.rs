@@ -93,6 +93,21 @@ impl Groups {
         self.nearer.notify_one();
     }
 
+    /// The coordinators whose log is in this directory are no more: everybody who waits is answered, and looks for
+    /// another one.
+    pub(crate) fn unload_in(&self, directory: usize) {
+        let mut coordinators = self.by_partition.write();
+        coordinators.retain(|_, coordinator| {
+            let stays = coordinator.partition.directory() != directory;
+            if !stays {
+                let mut state = coordinator.state.lock();
+                let replies = state.runtime.unload();
+                state.pass_on(replies);
+            }
+            stays
+        });
+    }
+
     /// Asks the coordinator of `group`: everything up to the append happens before this returns. The answer comes
     /// when it may leave; `None` when the node stops first.
     pub(crate) fn ask(&self, group: &str, request: Request<'_>) -> Asked {

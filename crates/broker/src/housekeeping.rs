@@ -1,6 +1,7 @@
 //! The chores of logs, each at its interval: retention, flushes by time, checkpoints, producers that fell silent, files
 //! that wait to be removed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,10 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::clock::{self, FOREVER};
+use crate::directory::Directory;
 use crate::doomed::Doomed;
 use crate::node::Node;
 use crate::partition::Partition;
-use crate::partitions::Directory;
 
 /// How long files stay open that nobody needs.
 const CLOSE_IDLE_FILES_MS: u64 = 60_000;
@@ -60,16 +61,17 @@ pub(crate) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) {
                 .unwrap_or_default();
             }
         }
-        doomed.remove_due(node.partitions(), now);
+        doomed.remove_due(now);
     }
 }
 
 fn retain(node: &Arc<Node>, doomed: &mut Doomed) {
     let now = clock::now();
-    let mut moved = vec![];
+    let mut moved = BTreeSet::new();
     let mut files: Vec<(Arc<Partition>, Vec<PathBuf>)> = vec![];
-    for partition in node.partitions().all() {
-        match partition.log().retain(now) {
+    for partition in node.partitions().online() {
+        let retained = partition.log().retain(now);
+        match retained {
             Ok(retained) if retained.files.is_empty() => {}
             Ok(retained) => {
                 tracing::info!(
@@ -80,29 +82,33 @@ fn retain(node: &Arc<Node>, doomed: &mut Doomed) {
                     bytes = retained.bytes,
                     "segments deleted by retention"
                 );
-                moved.push(partition.directory());
+                moved.insert(partition.directory());
                 files.push((Arc::clone(&partition), retained.files));
             }
-            Err(error) => tracing::error!(partition = %partition.id(), %error, "retention failed"),
+            Err(error) => {
+                tracing::error!(partition = %partition.id(), %error, "retention failed");
+                partition.note(&error);
+            }
         }
     }
-    moved.sort_unstable();
-    moved.dedup();
-    for directory in moved {
-        // The new start is on disk before the files are gone.
+    // The new start is on disk before the files are gone.
+    let mut stay = BTreeSet::new();
+    for directory in node.partitions().directories().iter().filter(|dir| moved.contains(&dir.index)) {
         if let Err(error) = node.partitions().write_log_starts(directory) {
-            tracing::error!(%error, "cannot write the log start offsets: deleted segments stay");
-            return;
+            tracing::error!(directory = %directory.path.display(), %error, "cannot write the log start offsets: deleted segments stay");
+            stay.insert(directory.index);
         }
     }
     for (partition, files) in files {
-        doomed.add(&partition, files);
+        if !stay.contains(&partition.directory()) {
+            doomed.add(&partition, files);
+        }
     }
 }
 
 fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {
-    for directory in node.partitions().directories() {
-        if let Err(error) = node.partitions().write_checkpoints(directory.index) {
+    for directory in node.partitions().online_directories() {
+        if let Err(error) = node.partitions().write_checkpoints(directory) {
             tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
         }
     }
@@ -111,9 +117,9 @@ fn checkpoint(node: &Arc<Node>, _: &mut Doomed) {
 /// What was read is open until then, three files a segment; what is needed is opened again. Where too many are open that
 /// nobody wants synced, they are synced for that.
 fn close_idle_files(node: &Arc<Node>, _: &mut Doomed) {
-    let crowded = |directory: &Directory| directory.disk.handles().are_crowded();
+    let crowded = |directory: &Arc<Directory>| directory.disk.handles().are_crowded();
     let crowded = node.partitions().directories().iter().any(crowded);
-    for partition in node.partitions().all() {
+    for partition in node.partitions().online() {
         partition.log().close_idle_files();
         if crowded && partition.has_unflushed() {
             partition.request_flush();
@@ -123,13 +129,13 @@ fn close_idle_files(node: &Arc<Node>, _: &mut Doomed) {
 
 fn expire_producers(node: &Arc<Node>, _: &mut Doomed) {
     let now = clock::now();
-    for partition in node.partitions().all() {
+    for partition in node.partitions().online() {
         partition.log().remove_expired_producers(now);
     }
 }
 
 fn flush_by_time(node: &Arc<Node>, _: &mut Doomed) {
-    for partition in node.partitions().all() {
+    for partition in node.partitions().online() {
         if partition.is_flush_due() {
             partition.request_flush();
         }

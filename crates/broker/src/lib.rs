@@ -8,6 +8,7 @@
 //! | `node` | what handlers reach |
 //! | `cluster`, `controller`, `follow` | the image from the metadata log; decisions; carrying them out |
 //! | `partition`, `partitions`, `flusher`, `purgatory` | logs, group commit, waiting |
+//! | `directory`, `placement`, `homes`, `offline` | log directories: what is where, and what becomes of those that fail |
 //! | `groups` | the shell of the group coordinators |
 //! | `housekeeping`, `cleaner`, `doomed` | retention, checkpoints, compaction, files that wait to be removed |
 //! | `admin`, `metrics` | what people look at |
@@ -24,6 +25,7 @@ mod cold;
 mod config;
 mod configs;
 mod controller;
+mod directory;
 mod doomed;
 mod error;
 mod fetch_session;
@@ -32,14 +34,17 @@ mod follow;
 mod gather;
 mod groups;
 mod handlers;
+mod homes;
 mod housekeeping;
 mod loggers;
 mod metrics;
 mod net;
 mod node;
+mod offline;
 mod operations;
 mod partition;
 mod partitions;
+mod placement;
 mod producer_ids;
 mod purgatory;
 mod request;

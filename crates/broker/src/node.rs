@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use metadata::configs::BrokerConfigs;
-use metadata::{Broker, ClusterDelta, ClusterImage};
+use metadata::{Broker, ClusterDelta, ClusterImage, Topic};
 use parking_lot::{Mutex, MutexGuard};
 use protocol::{BrokerId, ErrorCode, Offset, Uuid};
 use stdx::Random;
+use tokio::sync::watch;
 
 use crate::cleaner;
 use crate::cluster::Published;
@@ -19,6 +20,7 @@ use crate::controller::ControllerShell;
 use crate::fetch_session::FetchSessions;
 use crate::flusher::FlushQueue;
 use crate::groups::Groups;
+use crate::homes::Assignment;
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
 use crate::partition::Partition;
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     /// Whether changes are carried out as they come: from the end of the registration on.
     pub(crate) following: AtomicBool,
     pub(crate) ready: AtomicBool,
+    /// Why the node cannot go on.
+    pub(crate) fatal: watch::Sender<Option<String>>,
 }
 
 /// Where a client finds a broker.
@@ -157,25 +161,61 @@ impl Node {
         Some(Address { host: listener.host.to_string(), port: listener.port })
     }
 
-    /// Brings the partitions of this node to what the newest image says.
-    pub(crate) async fn follow(self: &Arc<Self>) {
+    /// A partition that is served here, or what a client is told instead.
+    pub(crate) fn partition_by_name(&self, topic: &str, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+        let found = self.partitions.by_name(topic, index);
+        found.ok_or_else(|| {
+            let image = self.image();
+            image.topic(topic).map_or(ErrorCode::UnknownTopicOrPartition, |topic| self.absence(topic, index))
+        })
+    }
+
+    /// The same by topic id.
+    pub(crate) fn partition_by_id(&self, topic_id: Uuid, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+        let found = self.partitions.by_id(topic_id, index);
+        found.ok_or_else(|| {
+            let image = self.image();
+            image.topic_by_id(topic_id).map_or(ErrorCode::UnknownTopicId, |topic| self.absence(topic, index))
+        })
+    }
+
+    /// Why a partition of a topic is not served here: its log could not be opened, or its directory is away. Or the topic
+    /// is just going.
+    fn absence(&self, topic: &Topic, index: i32) -> ErrorCode {
+        let is_going = || self.newest_image().topic_by_id(topic.id).is_none();
+        match topic.partitions.get(&index) {
+            Some(partition) if partition.replicas.contains(&self.id()) && !is_going() => {
+                ErrorCode::KafkaStorageError
+            }
+            _ => ErrorCode::UnknownTopicOrPartition,
+        }
+    }
+
+    /// Brings the partitions of this node to what the newest image says. Answers where replicas are that the controller
+    /// believes elsewhere: it is to be told.
+    pub(crate) async fn follow(self: &Arc<Self>) -> Vec<Assignment> {
         if !self.following.load(Ordering::Acquire) {
-            return;
+            return vec![];
         }
         let _turn = self.follow_turn.lock().await;
-        let image = self.newest_image();
-        let delta = ClusterDelta::between(&self.image(), &image);
+        let mut assignments = vec![];
+        let (image, served) = (self.newest_image(), self.image());
+        let is_start = served.last_offset().is_none();
+        let delta = ClusterDelta::between(&served, &image);
         if !delta.is_empty() {
             let node = Arc::clone(self);
             let newest = Arc::clone(&image);
             // Directories are made and removed: not a thing for the threads that serve sockets.
-            let carried_out =
-                tokio::task::spawn_blocking(move || crate::follow::carry_out(&node, &newest, &delta)).await;
-            if carried_out.is_err() {
-                tracing::error!("a change of the cluster's metadata could not be carried out");
+            let carried_out = tokio::task::spawn_blocking(move || {
+                crate::follow::carry_out(&node, &newest, &delta, is_start)
+            });
+            match carried_out.await {
+                Ok(placed) => assignments = placed,
+                Err(_) => tracing::error!("a change of the cluster's metadata could not be carried out"),
             }
         }
         self.served.store(image);
+        assignments
     }
 
     /// Moves the start of a log and makes that durable. The records go to the disk first: what producers are remembered by
@@ -196,7 +236,7 @@ impl Node {
         }
         let moved = tokio::task::spawn_blocking(move || {
             let start = partition.delete_records(before)?;
-            node.partitions.write_log_starts(partition.directory()).map_err(|error| {
+            node.partitions.write_log_starts(partition.home()).map_err(|error| {
                 tracing::error!(%error, "cannot write the log start offsets");
                 ErrorCode::KafkaStorageError
             })?;

@@ -18,6 +18,7 @@ use protocol::{ErrorCode, LeaderEpoch, Offset, ProducerId, TopicPartition, Uuid}
 
 use crate::clock;
 use crate::configs::PartitionConfig;
+use crate::directory::Directory;
 use crate::error::Refusal;
 use crate::flusher::FlushQueue;
 use crate::metrics::TopicCounts;
@@ -27,8 +28,8 @@ use crate::purgatory::{Waiters, Watch};
 pub(crate) struct Partition {
     id: TopicPartition,
     topic_id: Uuid,
-    /// Which of the node's log directories.
-    directory: usize,
+    /// The log directory that it is in.
+    home: Arc<Directory>,
     log: Mutex<Log>,
     leader_epoch: AtomicI32,
     config: ArcSwap<PartitionConfig>,
@@ -39,8 +40,8 @@ pub(crate) struct Partition {
     durability: Waiters,
     /// `Log::durable_offset`, to look at without the lock.
     durable: AtomicI64,
-    /// A write or a sync failed: nothing is acknowledged any more.
-    failed: AtomicBool,
+    /// The node stops, or the topic was deleted: nothing is acknowledged any more.
+    closed: AtomicBool,
     /// The topic was deleted.
     retired: AtomicBool,
     /// Monotonic milliseconds of the last flush.
@@ -137,7 +138,7 @@ impl Partition {
     pub(crate) fn new(
         log: Log,
         topic_id: Uuid,
-        directory: usize,
+        home: Arc<Directory>,
         leader_epoch: LeaderEpoch,
         config: Arc<PartitionConfig>,
         surroundings: Surroundings,
@@ -150,7 +151,7 @@ impl Partition {
         Arc::new(Self {
             id: log.topic_partition().clone(),
             topic_id,
-            directory,
+            home,
             durable: AtomicI64::new(log.durable_offset().get()),
             log: Mutex::new(log),
             leader_epoch: AtomicI32::new(leader_epoch.get()),
@@ -158,7 +159,7 @@ impl Partition {
             counts: surroundings.counts,
             data: Waiters::default(),
             durability: Waiters::default(),
-            failed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             flushed_at_ms: AtomicU64::new(clock::now().monotonic_ms),
             flush: Mutex::default(),
@@ -182,8 +183,14 @@ impl Partition {
         self.topic_id
     }
 
+    /// The log directory that it is in.
+    pub(crate) fn home(&self) -> &Arc<Directory> {
+        &self.home
+    }
+
+    /// Which of the node's log directories that is.
     pub(crate) fn directory(&self) -> usize {
-        self.directory
+        self.home.index
     }
 
     pub(crate) fn counts(&self) -> &TopicCounts {
@@ -232,23 +239,48 @@ impl Partition {
 
     /// Nothing is appended any more, at the end of the process. Answers the log, to be closed.
     pub(crate) fn stop(&self) -> MutexGuard<'_, Log> {
-        self.failed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::Release);
         self.log.lock()
     }
 
     /// The partition is gone from this node: everybody looks again and finds that. Answers where its files wait to be
-    /// removed.
-    pub(crate) fn delete(&self, unique: Uuid) -> Result<PathBuf, LogError> {
+    /// removed; `None` in a directory that has failed, where they stay.
+    pub(crate) fn delete(&self, unique: Uuid) -> Result<Option<PathBuf>, LogError> {
         self.retired.store(true, Ordering::Release);
-        self.failed.store(true, Ordering::Release);
-        self.data.wake();
-        self.durability.wake();
-        self.log.lock().delete(unique)
+        self.closed.store(true, Ordering::Release);
+        self.wake();
+        if self.home.is_offline() {
+            return Ok(None);
+        }
+        self.log.lock().delete(unique).map(Some).inspect_err(|error| self.home.note(error))
     }
 
     /// Whether the log takes nothing more: the topic is gone, the node stops, or the disk failed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.closed.load(Ordering::Acquire) || self.home.is_offline()
+    }
+
+    /// Everybody who waits looks again.
+    pub(crate) fn wake(&self) {
+        self.data.wake();
+        self.durability.wake();
+    }
+
+    /// Takes note of what went wrong with the log. Where it leaves open what the disk holds, or the disk is to be blamed,
+    /// the directory has failed.
+    pub(crate) fn note(&self, error: &LogError) {
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        if self.log.lock().is_fenced() {
+            self.home.fail(error);
+        } else {
+            self.home.note(error);
+        }
+    }
+
+    fn check_online(&self) -> Result<(), ErrorCode> {
+        if self.home.is_offline() { Err(self.failure()) } else { Ok(()) }
     }
 
     /// Appends a producer's batch.
@@ -287,7 +319,7 @@ impl Partition {
     }
 
     fn append(&self, records: &mut [u8], origin: Origin) -> Result<Appended, LogError> {
-        if self.failed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(LogError::Fenced { path: self.log.lock().path().to_owned() });
         }
         let mut log = self.log.lock();
@@ -295,6 +327,7 @@ impl Partition {
         let end = log.log_end_offset();
         log.set_high_watermark(end);
         drop(log);
+        self.home.wrote();
         if !info.duplicate {
             self.data.wake();
         }
@@ -316,7 +349,7 @@ impl Partition {
         self.unflushed() > 0
     }
 
-    /// From a failure of the log to what a client is told. A failing disk is logged here, once.
+    /// From a failure of the log to what a client is told.
     fn refusal(&self, error: &LogError) -> Refusal {
         match error {
             LogError::Refused(refusal) => {
@@ -334,22 +367,23 @@ impl Partition {
             | LogError::Fenced { .. }
             | LogError::Locked { .. }
             | LogError::NotCached(_) => {
-                if !self.failed.swap(true, Ordering::AcqRel) {
-                    tracing::error!(partition = %self.id, %error, "the partition takes no more writes until the node is restarted");
-                }
+                self.note(error);
                 Refusal::from(self.failure())
             }
         }
     }
 
-    /// From a failed read to what a client is told. A failing disk is logged here.
+    /// From a failed read to what a client is told. What is damaged is logged here.
     fn read_error(&self, error: LogError) -> ReadError {
         ReadError::Refused(match error {
             LogError::NotCached(missing) => return ReadError::NotCached(missing),
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             _ if self.retired.load(Ordering::Acquire) => ErrorCode::UnknownTopicOrPartition,
             error => {
-                tracing::error!(partition = %self.id, %error, "cannot read the log");
+                self.home.note(&error);
+                if !self.home.is_offline() {
+                    tracing::error!(partition = %self.id, %error, "cannot read the log");
+                }
                 ErrorCode::KafkaStorageError
             }
         })
@@ -399,6 +433,9 @@ impl Partition {
     }
 
     fn flush_now(&self) {
+        if self.home.is_offline() {
+            return self.durability.wake();
+        }
         self.flushed_at_ms.store(clock::now().monotonic_ms, Ordering::Relaxed);
         let target = self.log.lock().flush_target();
         let flushed = match target {
@@ -422,7 +459,7 @@ impl Partition {
         if self.committed_offset() >= next_offset {
             return Some(Ok(()));
         }
-        self.failed.load(Ordering::Acquire).then(|| Err(Refusal::from(self.failure())))
+        self.is_closed().then(|| Err(Refusal::from(self.failure())))
     }
 
     /// Whether everything before an offset that the log has is on the disk; registers `watch` first.
@@ -431,13 +468,13 @@ impl Partition {
         if self.durable.load(Ordering::Acquire) >= before.get() {
             return Some(Ok(()));
         }
-        self.failed.load(Ordering::Acquire).then(|| Err(self.failure()))
+        self.is_closed().then(|| Err(self.failure()))
     }
 
     /// Up to where records count as committed: on disk, or appended where the disk is not waited for.
     pub(crate) fn committed_offset(&self) -> Offset {
         let durable = Offset(self.durable.load(Ordering::Acquire));
-        if self.config.load().acks_all_fsync || self.failed.load(Ordering::Acquire) {
+        if self.config.load().acks_all_fsync || self.is_closed() {
             durable
         } else {
             self.log.lock().log_end_offset()
@@ -461,6 +498,7 @@ impl Partition {
 
     /// Finds batches for a consumer. No record is read here: the answer says where they are.
     pub(crate) fn read(&self, from: ReadFrom, source: Source) -> Result<Read, ReadError> {
+        self.check_online()?;
         self.check_epoch(from.current_leader_epoch)?;
         let log = self.log.lock();
         let (high_watermark, last_stable_offset) = (log.high_watermark(), log.last_stable_offset());
@@ -513,6 +551,7 @@ impl Partition {
         isolation: Isolation,
         source: Source,
     ) -> Result<AtTime, ReadError> {
+        self.check_online()?;
         self.check_epoch(current_leader_epoch)?;
         let log = self.log.lock();
         let bound = match isolation {
@@ -541,12 +580,14 @@ impl Partition {
         epoch: LeaderEpoch,
         current_leader_epoch: i32,
     ) -> Result<(LeaderEpoch, Offset), ErrorCode> {
+        self.check_online()?;
         self.check_epoch(current_leader_epoch)?;
         Ok(self.log.lock().end_offset_for_epoch(epoch).unwrap_or((LeaderEpoch::UNKNOWN, Offset::UNKNOWN)))
     }
 
     /// Moves the start of the log to `before`, -1 for the high watermark; the start afterwards.
     pub(crate) fn delete_records(&self, before: i64) -> Result<Offset, ErrorCode> {
+        self.check_online()?;
         let policy = self.config.load().cleanup_policy;
         if policy.compact && !policy.delete {
             return Err(ErrorCode::PolicyViolation);

@@ -1,161 +1,13 @@
 //! The partitions of this node by name and by topic id, and the directories they are in.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use log::Recovery;
-use log::checkpoint::OffsetCheckpoint;
-use log::disk::{Disk, LockGuard, Space};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use protocol::{Offset, TopicPartition, Uuid};
 
+use crate::directory::Directory;
 use crate::partition::Partition;
-
-/// One of `log.dirs`.
-pub(crate) struct Directory {
-    pub(crate) index: usize,
-    pub(crate) path: PathBuf,
-    /// Its id in `meta.properties` (KIP-858).
-    pub(crate) id: Uuid,
-    pub(crate) disk: Arc<dyn Disk>,
-    /// Whether the last process closed it in order.
-    was_clean: bool,
-    /// Whether the last process may have been an Apache Kafka.
-    pub(crate) is_foreign: bool,
-    /// What its checkpoints say about partitions that are not open. Held while they are written.
-    closed: Mutex<Checkpoints>,
-    /// Up to where the logs in it were cleaned. Held while that is written.
-    cleaned: Mutex<BTreeMap<TopicPartition, Offset>>,
-    /// Whether a partition in it could not be opened: what is in it was not recovered.
-    incomplete: AtomicBool,
-    /// Whether its checkpoint files speak of partitions that are no more.
-    outdated: AtomicBool,
-    pub(crate) _lock: Box<dyn LockGuard>,
-}
-
-/// The checkpoints of a directory that a log is recovered with.
-struct Checkpoints {
-    recovery_points: BTreeMap<TopicPartition, Offset>,
-    log_starts: BTreeMap<TopicPartition, Offset>,
-}
-
-impl Directory {
-    pub(crate) fn open(
-        index: usize,
-        path: PathBuf,
-        id: Uuid,
-        disk: Arc<dyn Disk>,
-        was_clean: bool,
-        lock: Box<dyn LockGuard>,
-    ) -> Result<Self, log::Error> {
-        let recovery_points = OffsetCheckpoint::RecoveryPoint.read(&*disk, &path)?;
-        let log_starts = OffsetCheckpoint::LogStartOffset.read(&*disk, &path)?;
-        let closed = Mutex::new(Checkpoints { recovery_points, log_starts });
-        let cleaned = Mutex::new(OffsetCheckpoint::Cleaner.read(&*disk, &path)?);
-        let (incomplete, outdated) = Default::default();
-        let is_foreign = true;
-        Ok(Self {
-            index,
-            path,
-            id,
-            disk,
-            was_clean,
-            is_foreign,
-            closed,
-            cleaned,
-            incomplete,
-            outdated,
-            _lock: lock,
-        })
-    }
-
-    /// What a partition's log is recovered with.
-    pub(crate) fn recovery(&self, id: &TopicPartition) -> Recovery {
-        let closed = self.closed.lock();
-        Recovery {
-            clean_shutdown: self.was_clean,
-            recovery_point: closed.recovery_points.get(id).copied().unwrap_or(Offset::ZERO),
-            log_start_offset: closed.log_starts.get(id).copied().unwrap_or(Offset::ZERO),
-            // Kafka swaps in cleaned segments, whose gaps nothing on the disk speaks of until the next checkpoint.
-            clean_to: if self.is_foreign {
-                Offset(i64::MAX)
-            } else {
-                self.cleaned(id).unwrap_or(Offset::ZERO)
-            },
-        }
-    }
-
-    /// From now on the open partition says what is in the checkpoints. Whether they said something before.
-    pub(crate) fn opened(&self, id: &TopicPartition) -> bool {
-        let mut closed = self.closed.lock();
-        let recovery_point = closed.recovery_points.remove(id);
-        closed.log_starts.remove(id).is_some() || recovery_point.is_some()
-    }
-
-    /// Whether the last process closed it in order.
-    pub(crate) const fn was_clean(&self) -> bool {
-        self.was_clean
-    }
-
-    /// A partition in it could not be opened.
-    pub(crate) fn not_opened(&self) {
-        self.incomplete.store(true, Ordering::Release);
-    }
-
-    /// Whether a partition in it could not be opened. Then it is not closed in order either: nobody has recovered that one.
-    pub(crate) fn is_incomplete(&self) -> bool {
-        self.incomplete.load(Ordering::Acquire)
-    }
-
-    /// What the checkpoints say about a partition is about one that is no more.
-    pub(crate) fn forget(&self, id: &TopicPartition) {
-        if self.opened(id) | self.cleaned.lock().remove(id).is_some() {
-            self.outdate();
-        }
-    }
-
-    /// An open partition is no more.
-    pub(crate) fn removed(&self, id: &TopicPartition) {
-        self.cleaned.lock().remove(id);
-        self.outdate();
-    }
-
-    fn outdate(&self) {
-        self.outdated.store(true, Ordering::Release);
-    }
-
-    /// Up to where a log was cleaned.
-    pub(crate) fn cleaned(&self, id: &TopicPartition) -> Option<Offset> {
-        self.cleaned.lock().get(id).copied()
-    }
-
-    /// A log is clean up to an offset, durably; unless it is gone.
-    pub(crate) fn set_cleaned(
-        &self,
-        id: &TopicPartition,
-        offset: Offset,
-        is_gone: impl FnOnce() -> bool,
-    ) -> Result<(), log::Error> {
-        let mut cleaned = self.cleaned.lock();
-        if is_gone() {
-            return Ok(());
-        }
-        cleaned.insert(id.clone(), offset);
-        write(OffsetCheckpoint::Cleaner, self, &cleaned)
-    }
-
-    /// Whether the checkpoint files speak of partitions that are no more: none is made here until they are written.
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.outdated.load(Ordering::Acquire)
-    }
-
-    /// The size and room of its volume, if the system tells.
-    pub(crate) fn space(&self) -> Option<Space> {
-        self.disk.space(&self.path).ok()
-    }
-}
 
 type ByIndex = BTreeMap<i32, Arc<Partition>>;
 
@@ -167,17 +19,23 @@ struct Tables {
 
 /// All partitions of this node.
 pub(crate) struct Partitions {
-    directories: Vec<Directory>,
+    directories: Vec<Arc<Directory>>,
     tables: RwLock<Tables>,
 }
 
 impl Partitions {
-    pub(crate) fn new(directories: Vec<Directory>) -> Self {
+    pub(crate) fn new(directories: Vec<Arc<Directory>>) -> Self {
         Self { directories, tables: RwLock::default() }
     }
 
-    pub(crate) fn directories(&self) -> &[Directory] {
+    /// All of them, by index; those that have failed too.
+    pub(crate) fn directories(&self) -> &[Arc<Directory>] {
         &self.directories
+    }
+
+    /// Those that have not failed.
+    pub(crate) fn online_directories(&self) -> impl Iterator<Item = &Arc<Directory>> {
+        self.directories.iter().filter(|directory| !directory.is_offline())
     }
 
     pub(crate) fn by_name(&self, topic: &str, index: i32) -> Option<Arc<Partition>> {
@@ -192,6 +50,13 @@ impl Partitions {
     /// All of them, in no order.
     pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
         self.tables.read().by_name.values().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// Those whose directory has not failed, in no order.
+    pub(crate) fn online(&self) -> Vec<Arc<Partition>> {
+        let mut all = self.all();
+        all.retain(|partition| !partition.home().is_offline());
+        all
     }
 
     pub(crate) fn in_directory(&self, index: usize) -> Vec<Arc<Partition>> {
@@ -224,50 +89,30 @@ impl Partitions {
     }
 
     /// Writes the log start offsets of one directory.
-    pub(crate) fn write_log_starts(&self, index: usize) -> Result<(), log::Error> {
-        let Some(directory) = self.directories.get(index) else { return Ok(()) };
-        let closed = directory.closed.lock();
-        let mut starts = closed.log_starts.clone();
-        // As in Kafka only those that moved beyond their first segment's base are of interest; all do no harm.
-        for partition in self.in_directory(index) {
-            starts.insert(partition.id().clone(), partition.offsets().0);
-        }
-        starts.retain(|_, start| *start > Offset::ZERO);
-        write(OffsetCheckpoint::LogStartOffset, directory, &starts)
+    pub(crate) fn write_log_starts(&self, directory: &Directory) -> Result<(), log::Error> {
+        directory.write_log_starts(|| self.offsets(directory, |partition| partition.offsets().0))
     }
 
     /// Writes how far the logs of one directory need no recovery.
-    pub(crate) fn write_recovery_points(&self, index: usize) -> Result<(), log::Error> {
-        let Some(directory) = self.directories.get(index) else { return Ok(()) };
-        let closed = directory.closed.lock();
-        let mut points = closed.recovery_points.clone();
-        for partition in self.in_directory(index) {
-            points.insert(partition.id().clone(), partition.log().durable_offset());
-        }
-        write(OffsetCheckpoint::RecoveryPoint, directory, &points)?;
-        write(OffsetCheckpoint::HighWatermark, directory, &points)
+    pub(crate) fn write_recovery_points(&self, directory: &Directory) -> Result<(), log::Error> {
+        directory
+            .write_recovery_points(|| self.offsets(directory, |partition| partition.log().durable_offset()))
     }
 
     /// Writes all checkpoints of one directory: what they say about partitions that are no more must not meet others
     /// of the same name.
-    pub(crate) fn write_checkpoints(&self, index: usize) -> Result<(), log::Error> {
-        let Some(directory) = self.directories.get(index) else { return Ok(()) };
-        let outdated = directory.outdated.swap(false, Ordering::AcqRel);
-        let mut written = self.write_recovery_points(index).and_then(|()| self.write_log_starts(index));
-        if outdated && written.is_ok() {
-            written = write(OffsetCheckpoint::Cleaner, directory, &directory.cleaned.lock());
-        }
-        if outdated && written.is_err() {
-            directory.outdate();
-        }
-        written
+    pub(crate) fn write_checkpoints(&self, directory: &Directory) -> Result<(), log::Error> {
+        directory.write_outdated(|| {
+            self.write_recovery_points(directory).and_then(|()| self.write_log_starts(directory))
+        })
     }
-}
 
-fn write(
-    kind: OffsetCheckpoint,
-    directory: &Directory,
-    offsets: &BTreeMap<TopicPartition, Offset>,
-) -> Result<(), log::Error> {
-    kind.write(&*directory.disk, &directory.path, offsets.iter().map(|(id, offset)| (id, *offset)))
+    fn offsets(
+        &self,
+        directory: &Directory,
+        offset: impl Fn(&Partition) -> Offset,
+    ) -> Vec<(TopicPartition, Offset)> {
+        let open = self.in_directory(directory.index);
+        open.iter().map(|partition| (partition.id().clone(), offset(partition))).collect()
+    }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use log::checkpoint::MetaProperties;
-use log::disk::{Disk, OsDisk};
+use log::disk::{Disk, LockGuard, OsDisk};
 use log::{Log, log_dir};
 use metadata::configs::ServerConfig;
 use metadata::controller::activation_records;
@@ -27,13 +27,14 @@ use protocol::{BrokerId, ErrorCode, Uuid};
 use quorum::{MetadataQuorum as _, Options, RaftQuorum, Voter};
 use stdx::Random;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::apis::APIS;
 use crate::clock::FOREVER;
 use crate::cluster::{Published, Publisher};
 use crate::config::Config;
 use crate::controller::{ControllerShell, decide};
+use crate::directory::{Directory, Failures, Place};
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueue};
 use crate::groups::{self, Groups};
@@ -42,9 +43,9 @@ use crate::metrics::Metrics;
 use crate::net::limits::{ConnectionLimits, RequestMemory};
 use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
-use crate::partitions::{Directory, Partitions};
+use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
-use crate::{admin, cleaner, housekeeping};
+use crate::{admin, cleaner, homes, housekeeping, offline};
 
 /// Why a node does not start. Each says in one line which property or path, and what to do where we know it.
 #[derive(Debug, thiserror::Error)]
@@ -134,12 +135,13 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     let per_ip_overrides = resolve_overrides(&config.network.max_connections_per_ip_overrides).await?;
     let sockets = bind_listeners(&config)?;
     let admin = bind_admin(&config).await?;
-    let (mut directories, cluster_id) = open_directories(&config)?;
+    let (failures, failed) = mpsc::unbounded_channel();
+    let (directories, cluster_id) = open_directories(&config, &failures)?;
     let mut random = Random::from_seed(seed());
     let published = Published::default();
     let quorum = Arc::new(open_quorum(&config, &cluster_id, &directories, &published).await?);
     let epoch = quorum.status().leader_epoch;
-    crate::takeover::recognise(&mut directories, quorum.epoch_before(), epoch)?;
+    crate::takeover::recognise(&directories, quorum.epoch_before(), epoch);
     let metrics = Arc::new(Metrics::new(APIS.iter().map(|row| row.api)));
     let controller_random = Random::from_seed(random.next_u64());
     let controller = ControllerShell::new(
@@ -172,6 +174,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         flush_queue: Arc::clone(&flush_queue),
         runtime: tokio::runtime::Handle::current(),
         ready: AtomicBool::new(false),
+        fatal: watch::Sender::new(None),
         config,
     });
     node.producer_ids.attach(&node);
@@ -184,16 +187,20 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     .map_err(StartError::Thread)?;
     register(&node).await?;
     node.following.store(true, Ordering::Release);
-    node.follow().await;
-    crate::follow::set_strays_aside(&node)?;
+    let placed = node.follow().await;
+    tokio::spawn(offline::run(Arc::clone(&node), failed));
+    if let Err(error) = homes::assign(&node, placed).await {
+        tracing::error!(?error, "the controller cannot be told where partitions are");
+    }
+    crate::follow::set_strays_aside(&node);
     let settling = Arc::clone(&node);
     // Where it does not end the directories stay what they were.
-    if let Ok(settled) = tokio::task::spawn_blocking(move || crate::takeover::settle(&settling, epoch)).await
-    {
-        settled?;
-    }
-    for directory in node.partitions().directories() {
-        log_dir::mark_dirty(&*directory.disk, &directory.path)?;
+    drop(tokio::task::spawn_blocking(move || crate::takeover::settle(&settling, epoch)).await);
+    for directory in node.partitions().online_directories() {
+        if let Err(error) = log_dir::mark_dirty(&*directory.disk, &directory.path) {
+            // With the mark the next start would trust what may be torn.
+            directory.fail(&error);
+        }
     }
     Ok(serve(node, per_ip_overrides, sockets, admin, flushers))
 }
@@ -263,16 +270,13 @@ impl Running {
         self.node.cluster_id()
     }
 
-    /// Completes when the node can no longer go on: the metadata quorum met a fault.
+    /// Completes when the node can no longer go on: the metadata quorum met a fault, or no log directory is left.
     pub async fn failed(&self) -> String {
-        let mut status = self.node.controller().quorum().subscribe();
-        loop {
-            if let Some(quorum::Stop::Failed(reason)) = &status.borrow_and_update().stopped {
-                return reason.clone();
-            }
-            if status.changed().await.is_err() {
-                return "the metadata quorum ended".to_owned();
-            }
+        let mut fatal = self.node.fatal.subscribe();
+        tokio::select! {
+            reason = quorum_failed(&self.node) => reason,
+            // The sender is in the node, which is here.
+            fatal = fatal.wait_for(Option::is_some) => fatal.ok().and_then(|reason| reason.clone()).unwrap_or_default(),
         }
     }
 
@@ -302,12 +306,24 @@ impl Running {
     }
 }
 
-/// Flushes and closes every log; a directory all of whose logs were open and closed is marked clean.
+async fn quorum_failed(node: &Node) -> String {
+    let mut status = node.controller().quorum().subscribe();
+    loop {
+        if let Some(quorum::Stop::Failed(reason)) = &status.borrow_and_update().stopped {
+            return reason.clone();
+        }
+        if status.changed().await.is_err() {
+            return "the metadata quorum ended".to_owned();
+        }
+    }
+}
+
+/// Flushes and closes every log; a directory that has not failed and all of whose logs were open and closed is marked clean.
 fn close(node: &Node) {
     let epoch = node.image().broker(node.id()).map_or(-1, |broker| broker.epoch);
-    for directory in node.partitions().directories() {
+    for directory in node.partitions().online_directories() {
         let all_closed = close_logs(node, directory);
-        let marked = match node.partitions().write_checkpoints(directory.index) {
+        let marked = match node.partitions().write_checkpoints(directory) {
             Ok(()) if all_closed && !directory.is_incomplete() => {
                 log_dir::mark_clean(&*directory.disk, &directory.path, epoch)
             }
@@ -395,59 +411,138 @@ fn bind(host: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
     Err(last)
 }
 
-/// Locks and reads the directories; formats those that are empty.
-fn open_directories(config: &Config) -> Result<(Vec<Directory>, String), StartError> {
+/// A directory that is locked, and what it says that it is.
+struct Locked {
+    lock: Box<dyn LockGuard>,
+    meta: Option<MetaProperties>,
+}
+
+/// Locks and reads the directories; formats those that are empty. One that cannot be used is offline, unless none is left
+/// or it is to have the metadata log.
+fn open_directories(
+    config: &Config,
+    failures: &Failures,
+) -> Result<(Vec<Arc<Directory>>, String), StartError> {
     let disk = OsDisk::shared();
-    let mut opened = vec![];
+    let mut unusable = Unusable::default();
+    let mut locked = vec![];
     for path in &config.log_dirs {
-        let unusable = |error| match error {
-            log::Error::Io { source, path: _, operation: _ } => {
-                StartError::Directory { path: path.clone(), source }
-            }
-            other => StartError::Log(other),
-        };
-        log_dir::create(&*disk, path).map_err(unusable)?;
-        let lock = log_dir::lock(&*disk, path).map_err(unusable)?;
-        let meta = MetaProperties::read(&*disk, path)?;
-        if meta.is_none() {
-            refuse_foreign(&*disk, path)?;
-        }
-        opened.push((path, lock, meta));
+        locked.push(unusable.take(path, lock_directory(&*disk, path))?);
     }
-    let known = opened.iter().find_map(|(path, _, meta)| meta.as_ref().map(|meta| (*path, meta.clone())));
+    let metas = locked.iter().flatten().filter_map(|locked| locked.meta.as_ref());
+    let known = metas.map(|meta| meta.cluster_id.clone()).next();
     let mut random = Random::from_seed(seed());
     let mut fresh = || Uuid::from_random(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()));
-    let cluster_id = known.as_ref().map_or_else(|| fresh().to_string(), |(_, meta)| meta.cluster_id.clone());
+    let cluster_id = known.unwrap_or_else(|| fresh().to_string());
     let mut directories = vec![];
-    for (index, (path, lock, meta)) in opened.into_iter().enumerate() {
-        let mut meta = meta.unwrap_or_else(|| MetaProperties {
-            cluster_id: cluster_id.clone(),
-            node_id: config.broker_id,
-            directory_id: None,
-        });
-        check_meta(path, &meta, &cluster_id, config.broker_id)?;
-        let id = match meta.directory_id {
-            Some(id) => id,
-            None => {
-                let id = fresh();
-                meta.directory_id = Some(id);
-                meta.write(&*disk, path)?;
-                id
+    for (index, (path, locked)) in config.log_dirs.iter().zip(locked).enumerate() {
+        let place = |id| Place { index, path: path.clone(), id, disk: Arc::clone(&disk) };
+        let id = locked.as_ref().and_then(|locked| locked.meta.as_ref()?.directory_id);
+        let directory = match locked {
+            Some(locked) => {
+                let meta = MetaProperties {
+                    cluster_id: cluster_id.clone(),
+                    node_id: config.broker_id,
+                    directory_id: None,
+                };
+                let meta = locked.meta.unwrap_or(meta);
+                check_meta(path, &meta, &cluster_id, config.broker_id)?;
+                let opened = format(&*disk, path, meta, &mut fresh).and_then(|id| {
+                    let was_clean = prepare(&*disk, path)?;
+                    Directory::open(place(id), was_clean, locked.lock, failures.clone())
+                });
+                unusable.take(path, opened.map_err(StartError::Log))?
             }
+            None => None,
         };
-        let was_clean = log_dir::is_clean(&*disk, path)?;
-        for leftover in log_dir::list(&*disk, path)?.deleted {
-            log_dir::remove_partition(&*disk, &leftover)?;
-        }
-        directories.push(Directory::open(index, path.clone(), id, Arc::clone(&disk), was_clean, lock)?);
+        let directory = directory
+            .unwrap_or_else(|| Directory::unusable(place(id.unwrap_or(Uuid::ZERO)), failures.clone()));
+        directories.push(Arc::new(directory));
     }
+    unusable.conclude(&config.metadata_log.dir, directories.len())?;
     Ok((directories, cluster_id))
+}
+
+/// Directories that cannot be used, and why.
+#[derive(Default)]
+struct Unusable(Vec<(PathBuf, log::Error)>);
+
+impl Unusable {
+    /// What came of an attempt on a directory; `None` where its disk fails.
+    fn take<T>(&mut self, path: &Path, attempt: Result<T, StartError>) -> Result<Option<T>, StartError> {
+        match attempt {
+            Err(StartError::Log(error @ log::Error::Io { .. })) => {
+                self.0.push((path.to_owned(), error));
+                Ok(None)
+            }
+            attempt => attempt.map(Some),
+        }
+    }
+
+    /// The node cannot do without the directory of the metadata log, nor without any: that is the error then.
+    fn conclude(self, metadata_dir: &Path, log_dirs: usize) -> Result<(), StartError> {
+        let none_is_left = self.0.len() == log_dirs;
+        for (path, error) in self.0 {
+            if none_is_left || path == metadata_dir {
+                return Err(match error {
+                    log::Error::Io { source, .. } => StartError::Directory { path, source },
+                    error => StartError::Log(error),
+                });
+            }
+            tracing::error!(
+                directory = %path.display(),
+                %error,
+                "the log directory cannot be used: it is offline with its partitions. Repair it and restart the node"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn lock_directory(disk: &dyn Disk, path: &Path) -> Result<Locked, StartError> {
+    log_dir::create(disk, path)?;
+    let lock = log_dir::lock(disk, path)?;
+    let meta = MetaProperties::read(disk, path)?;
+    if meta.is_none() {
+        refuse_foreign(disk, path)?;
+    }
+    Ok(Locked { lock, meta })
+}
+
+/// Writes what the directory is, if that is new; its id.
+fn format(
+    disk: &dyn Disk,
+    path: &Path,
+    mut meta: MetaProperties,
+    fresh: impl FnOnce() -> Uuid,
+) -> Result<Uuid, log::Error> {
+    match meta.directory_id {
+        Some(id) => Ok(id),
+        None => {
+            let id = fresh();
+            meta.directory_id = Some(id);
+            meta.write(disk, path)?;
+            Ok(id)
+        }
+    }
+}
+
+/// Finishes what the last process was at; whether it has closed the directory in order.
+fn prepare(disk: &dyn Disk, path: &Path) -> Result<bool, log::Error> {
+    let was_clean = log_dir::is_clean(disk, path)?;
+    for leftover in log_dir::list(disk, path)?.deleted {
+        log_dir::remove_partition(disk, &leftover)?;
+    }
+    Ok(was_clean)
 }
 
 /// A directory with files in it that nobody formatted is somebody else's.
 fn refuse_foreign(disk: &dyn Disk, path: &Path) -> Result<(), StartError> {
-    let entries =
-        disk.list(path).map_err(|source| StartError::Directory { path: path.to_owned(), source })?;
+    let entries = disk.list(path).map_err(|source| log::Error::Io {
+        operation: "list",
+        path: path.to_owned(),
+        source,
+    })?;
     let foreign = entries.iter().find(|entry| entry.name != ".lock" && entry.name != "lost+found");
     match foreign {
         None => Ok(()),
@@ -486,7 +581,7 @@ fn check_meta(
 async fn open_quorum(
     config: &Config,
     cluster_id: &str,
-    directories: &[Directory],
+    directories: &[Arc<Directory>],
     published: &Published,
 ) -> Result<RaftQuorum, StartError> {
     let mut options = Options::new(&config.metadata_log.dir, cluster_id, config.broker_id);
@@ -545,7 +640,7 @@ fn check_image(image: &ClusterImage) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Registers this broker with the controller and lets it serve.
+/// Registers this broker with the controller, tells where its partitions are, and lets it serve.
 async fn register(node: &Arc<Node>) -> Result<(), StartError> {
     check_image(&node.newest_image())?;
     let id = node.id();
@@ -559,6 +654,7 @@ async fn register(node: &Arc<Node>) -> Result<(), StartError> {
         Some(ErrorCode::None) => {}
         error => return Err(refused(error.unwrap_or(ErrorCode::UnknownServerError))),
     }
+    homes::settle(node).await.map_err(refused)?;
     let unfenced = decide(node, |machine, image, _| machine.unfence_broker(image, id, reply.broker_epoch))
         .await
         .map_err(refused)?;
@@ -600,7 +696,7 @@ fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
         listeners: listeners.collect(),
         features,
         rack: node.config().rack.clone().map(Into::into),
-        log_dirs: node.partitions().directories().iter().map(|directory| directory.id).collect(),
+        log_dirs: node.partitions().online_directories().map(|directory| directory.id).collect(),
         ..BrokerRegistrationRequest::default()
     }
 }

@@ -10,42 +10,50 @@ use std::sync::Arc;
 use log::log_dir;
 use protocol::LeaderEpoch;
 
+use crate::directory::Directory;
 use crate::node::Node;
-use crate::partitions::Directory;
 
 /// Tells our directories from foreign ones, before their logs are opened. What is ours stays so if this run ends early.
-pub(crate) fn recognise(
-    directories: &mut [Directory],
-    before: LeaderEpoch,
-    now: LeaderEpoch,
-) -> Result<(), log::Error> {
-    for directory in directories {
-        directory.is_foreign = log_dir::opened_in(&*directory.disk, &directory.path)? != Some(before);
-        if !directory.is_foreign {
-            log_dir::mark_opened_in(&*directory.disk, &directory.path, now)?;
+pub(crate) fn recognise(directories: &[Arc<Directory>], before: LeaderEpoch, now: LeaderEpoch) {
+    for directory in directories.iter().filter(|directory| !directory.is_offline()) {
+        let (disk, path) = (&*directory.disk, &directory.path);
+        let recognised = log_dir::opened_in(disk, path).and_then(|epoch| match epoch == Some(before) {
+            true => log_dir::mark_opened_in(disk, path, now).map(|()| directory.set_ours()),
+            false => Ok(()),
+        });
+        if let Err(error) = recognised {
+            // Taken for foreign, what a crash has torn would be taken for a cleaning.
+            directory.fail(&error);
         }
     }
-    Ok(())
 }
 
 /// Makes foreign directories ours, once their logs are open: with recovery points behind every gap. Blocks.
-pub(crate) fn settle(node: &Arc<Node>, now: LeaderEpoch) -> Result<(), log::Error> {
-    for directory in node.partitions().directories().iter().filter(|directory| directory.is_foreign) {
-        if (directory.was_clean() || flush(node, directory)?) && !directory.is_incomplete() {
-            log_dir::mark_opened_in(&*directory.disk, &directory.path, now)?;
+pub(crate) fn settle(node: &Arc<Node>, now: LeaderEpoch) {
+    for directory in node.partitions().online_directories().filter(|directory| directory.is_foreign()) {
+        let settled =
+            flush(node, directory).and_then(|durable| match durable && !directory.is_incomplete() {
+                true => log_dir::mark_opened_in(&*directory.disk, &directory.path, now),
+                false => Ok(()),
+            });
+        // It stays foreign: the next run settles it.
+        if let Err(error) = settled {
+            directory.note(&error);
         }
     }
-    Ok(())
 }
 
 /// Whether all of a directory is on the disk, and its checkpoint says so.
 fn flush(node: &Arc<Node>, directory: &Directory) -> Result<bool, log::Error> {
+    if directory.was_clean() {
+        return Ok(true);
+    }
     let mut durable = true;
     for partition in node.partitions().in_directory(directory.index) {
         partition.flush();
         let log = partition.log();
         durable &= log.durable_offset() >= log.log_end_offset();
     }
-    node.partitions().write_checkpoints(directory.index)?;
+    node.partitions().write_checkpoints(directory)?;
     Ok(durable)
 }

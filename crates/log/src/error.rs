@@ -81,6 +81,25 @@ impl From<NotCached> for Error {
     }
 }
 
+impl Error {
+    /// Whether there is no room. What was to be written is not there, and can be once there is room.
+    pub fn is_full(&self) -> bool {
+        let full = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        matches!(self, Self::Io { source, .. } if full(source.kind()))
+    }
+
+    /// Whether the disk itself has failed: an operation on it, neither for want of room nor because the process has all the
+    /// files or memory that it may have. Damaged bytes are of one log, and no reason to give up the others.
+    pub fn blames_disk(&self) -> bool {
+        const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+        const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
+        let Self::Io { source, .. } = self else { return false };
+        let of_the_process = matches!(source.raw_os_error(), Some(EMFILE | ENFILE))
+            || source.kind() == io::ErrorKind::OutOfMemory;
+        !self.is_full() && !of_the_process
+    }
+}
+
 /// The result of everything here.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -97,4 +116,32 @@ impl<T> At<T> for io::Result<T> {
 
 pub(crate) fn corrupt(path: &Path, position: u64, found: impl Into<String>, expected: &'static str) -> Error {
     Error::Corrupt { path: path.to_owned(), position, found: found.into(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use io::ErrorKind;
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_is_blamed_for_what_it_does() {
+        let io = |source: io::Error| Error::Io { operation: "write", path: "/d".into(), source };
+        let check = |error: &Error, blamed, full| {
+            assert_eq!((error.blames_disk(), error.is_full()), (blamed, full), "{error}");
+        };
+        for errno in [Errno::IO, Errno::ROFS, Errno::NOTDIR, Errno::NOENT, Errno::ACCESS] {
+            check(&io(errno.into()), true, false);
+        }
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            check(&io(errno.into()), false, false);
+        }
+        for errno in [Errno::NOSPC, Errno::DQUOT] {
+            check(&io(errno.into()), false, true);
+        }
+        check(&io(ErrorKind::UnexpectedEof.into()), true, false);
+        check(&corrupt(Path::new("/d"), 0, "x", "y"), false, false);
+        check(&Error::Fenced { path: "/d".into() }, false, false);
+    }
 }

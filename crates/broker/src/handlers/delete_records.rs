@@ -19,10 +19,10 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
     for topic in &body.topics {
         let mut partitions = vec![];
         for asked in &topic.partitions {
-            let result = match node.partitions().by_name(&topic.name, asked.partition_index) {
-                None => Err(ErrorCode::UnknownTopicOrPartition),
-                Some(_) if is_internal(&topic.name) => Err(ErrorCode::InvalidTopicException),
-                Some(partition) => node.delete_records(partition, asked.offset).await,
+            let result = match node.partition_by_name(&topic.name, asked.partition_index) {
+                Err(error) => Err(error),
+                Ok(_) if is_internal(&topic.name) => Err(ErrorCode::InvalidTopicException),
+                Ok(partition) => node.delete_records(partition, asked.offset).await,
             };
             let (low_watermark, error_code) = match result {
                 Ok(start) => (start.get(), 0),

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use protocol::ErrorCode;
 use protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
@@ -21,6 +22,13 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     });
     let mut results = vec![];
     for directory in node.partitions().directories() {
+        let path = std::path::absolute(&directory.path).unwrap_or_else(|_| directory.path.clone());
+        let log_dir = path.to_string_lossy().into_owned().into();
+        if directory.is_offline() {
+            let error_code = ErrorCode::KafkaStorageError.code();
+            results.push(DescribeLogDirsResult { error_code, log_dir, ..DescribeLogDirsResult::default() });
+            continue;
+        }
         let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
         for partition in node.partitions().in_directory(directory.index) {
             let (topic, index) = (partition.topic(), partition.index());
@@ -41,9 +49,8 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             ..DescribeLogDirsTopic::default()
         });
         let space = directory.space();
-        let path = std::path::absolute(&directory.path).unwrap_or_else(|_| directory.path.clone());
         results.push(DescribeLogDirsResult {
-            log_dir: path.to_string_lossy().into_owned().into(),
+            log_dir,
             topics: topics.collect(),
             total_bytes: space.map_or(-1, |space| space.total_bytes as i64),
             usable_bytes: space.map_or(-1, |space| space.usable_bytes as i64),

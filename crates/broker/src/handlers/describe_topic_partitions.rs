@@ -108,7 +108,7 @@ impl Page {
                     .replicas
                     .iter()
                     .copied()
-                    .filter(|replica| !alive(*replica))
+                    .filter(|replica| !image.is_online(partition, *replica))
                     .collect::<Vec<_>>()),
                 ..Default::default()
             });

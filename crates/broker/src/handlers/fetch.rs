@@ -162,19 +162,16 @@ fn read_all(
     let mut all = Vec::with_capacity(context.wanted.len());
     for (key, want) in &context.wanted {
         let partition = if request.version >= TOPIC_IDS {
-            node.partitions().by_id(key.topic_id, key.partition)
+            node.partition_by_id(key.topic_id, key.partition)
         } else {
-            node.partitions().by_name(&key.topic, key.partition)
+            node.partition_by_name(&key.topic, key.partition)
         };
-        let Some(partition) = partition else {
-            let known = node.image().topic_by_id(key.topic_id).is_some();
-            let error = if request.version >= TOPIC_IDS && !known {
-                ErrorCode::UnknownTopicId
-            } else {
-                ErrorCode::UnknownTopicOrPartition
-            };
-            all.push(Found { partition: None, result: Err(error) });
-            continue;
+        let partition = match partition {
+            Ok(partition) => partition,
+            Err(error) => {
+                all.push(Found { partition: None, result: Err(error) });
+                continue;
+            }
         };
         partition.watch_data(watch);
         let from = ReadFrom {

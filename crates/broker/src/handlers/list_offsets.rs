@@ -83,7 +83,7 @@ async fn look_up(
     if !known {
         return Err(ErrorCode::UnsupportedVersion);
     }
-    let partition = node.partitions().by_name(topic, index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = node.partition_by_name(topic, index)?;
     let mut cold = Cold::default();
     loop {
         match partition.offset_at(timestamp, asked.current_leader_epoch, isolation, cold.source()) {

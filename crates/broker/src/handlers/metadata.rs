@@ -146,7 +146,7 @@ fn describe(topic: &Topic, image: &ClusterImage) -> MetadataResponseTopic<'stati
             offline_replicas: partition
                 .replicas
                 .iter()
-                .filter(|replica| image.broker(**replica).is_none_or(|broker| broker.fenced))
+                .filter(|replica| !image.is_online(partition, **replica))
                 .map(|broker| broker.get())
                 .collect(),
             ..MetadataResponsePartition::default()

@@ -3,9 +3,9 @@
 //!
 //! 3: replica id. 4: flexible.
 
+use protocol::LeaderEpoch;
 use protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
 use protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
-use protocol::{ErrorCode, LeaderEpoch};
 
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
@@ -16,13 +16,9 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let mut response = OffsetForLeaderEpochResponse::default();
     for topic in &body.topics {
         let rows = topic.partitions.iter().map(|asked| {
-            let found = node
-                .partitions()
-                .by_name(&topic.topic, asked.partition)
-                .ok_or(ErrorCode::UnknownTopicOrPartition)
-                .and_then(|partition| {
-                    partition.end_of_epoch(LeaderEpoch(asked.leader_epoch), asked.current_leader_epoch)
-                });
+            let found = node.partition_by_name(&topic.topic, asked.partition).and_then(|partition| {
+                partition.end_of_epoch(LeaderEpoch(asked.leader_epoch), asked.current_leader_epoch)
+            });
             let (error_code, leader_epoch, end_offset) = match found {
                 Ok((epoch, end)) => (0, epoch.get(), end.get()),
                 Err(error) => (error.code(), -1, -1),

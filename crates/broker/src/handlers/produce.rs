@@ -120,15 +120,10 @@ fn append(
         return Err(Refusal::from(ErrorCode::InvalidRequiredAcks));
     }
     let partition = if request.version >= TOPIC_IDS {
-        node.partitions().by_id(topic.topic_id, planned.partition).ok_or_else(|| {
-            let known = node.image().topic_by_id(topic.topic_id).is_some();
-            Refusal::from(if known { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::UnknownTopicId })
-        })?
+        node.partition_by_id(topic.topic_id, planned.partition)
     } else {
-        node.partitions()
-            .by_name(&topic.name, planned.partition)
-            .ok_or(Refusal::from(ErrorCode::UnknownTopicOrPartition))?
-    };
+        node.partition_by_name(&topic.name, planned.partition)
+    }?;
     let counts = partition.counts();
     counts.produce_requests.add(1);
     let version = request.version;

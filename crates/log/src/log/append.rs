@@ -1,7 +1,5 @@
 //! Appending.
 
-use std::io::ErrorKind;
-
 use protocol::records::batches;
 use protocol::{LeaderEpoch, Offset};
 use stdx::Now;
@@ -132,7 +130,7 @@ impl Log {
             // What a roll has written before the disk was full is written again by the next attempt.
             let rolled = self.roll(incoming.first_offset, now);
             rolled.inspect_err(|error| {
-                if !is_full(error) {
+                if !error.is_full() {
                     self.fence();
                 }
             })?;
@@ -140,7 +138,7 @@ impl Log {
         if let Err(error) = self.active.append(&self.dir, bytes, now.unix_ms, &self.config) {
             // A full disk is an error to producers, never a corrupt log: with the torn part cut off, the log goes
             // on. Any other error leaves it open what the disk holds.
-            if !is_full(&error) || self.active.cut_back(&self.dir).is_err() {
+            if !error.is_full() || self.active.cut_back(&self.dir).is_err() {
                 self.fence();
             }
             return Err(error);
@@ -156,9 +154,4 @@ impl Log {
         }
         Ok(())
     }
-}
-
-fn is_full(error: &Error) -> bool {
-    let full = |kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    matches!(error, Error::Io { source, .. } if full(source.kind()))
 }

@@ -194,8 +194,13 @@ impl Log {
         self.segments().nth(next).map_or(self.log_end_offset, |next| next.base_offset)
     }
 
+    /// Whether nobody knows what the disk holds, so that the log takes nothing more until it is opened again.
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
+    }
+
     fn check_not_fenced(&self) -> Result<()> {
-        if self.fenced.load(Ordering::Acquire) {
+        if self.is_fenced() {
             return Err(Error::Fenced { path: self.dir.path.clone() });
         }
         Ok(())
