@@ -242,11 +242,10 @@ pub(crate) fn set_aside(home: &Directory, path: &std::path::Path) -> Result<(), 
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{:x}-stray", clock::now().unix_ms));
     tracing::warn!(directory = %path.display(), "this is no partition of this node: renamed to -stray, and kept");
-    home.disk.rename(path, std::path::Path::new(&name)).map_err(|source| log::Error::Io {
-        operation: "rename",
-        path: path.to_owned(),
-        source,
-    })
+    let failed = |operation| move |source| log::Error::Io { operation, path: path.to_owned(), source };
+    home.disk.rename(path, std::path::Path::new(&name)).map_err(failed("rename"))?;
+    // A log that came back could be taken for the right one once more.
+    home.disk.sync_dir(&home.path).map_err(failed("sync the directory of"))
 }
 
 /// Takes a deleted topic out of service and removes its files.

@@ -138,6 +138,11 @@ impl LeaderEpochs {
         self.leading = None;
     }
 
+    /// The same, not yet in any file.
+    pub(crate) fn moved(&self) -> Self {
+        Self { changes: self.changes + 1, written: 0, ..self.clone() }
+    }
+
     /// The bytes of the file and the change that they contain, if the file is behind.
     pub(crate) fn unwritten(&self) -> Option<(u64, Vec<u8>)> {
         (self.changes > self.written).then(|| {

@@ -3,7 +3,7 @@
 //! # Map
 //! | file | what |
 //! |---|---|
-//! | `log/` | [`Log`]: open and recover, append, read, look up by time, cut, retain, clean, flush |
+//! | `log/` | [`Log`]: open and recover, append, read, look up by time, cut, retain, clean, flush, move |
 //! | `validate` | what a leader checks on batches and how it stamps them; pure |
 //! | `refusal` | why batches are refused, with Kafka's codes |
 //! | `clean/` | compaction: what stays of a log of keys |
@@ -31,7 +31,7 @@
 //! Batches before [`Log::durable_offset`] survive a crash. Memory grows with partitions, segments and producers, not
 //! with records.
 //!
-//! Not here: several log directories, tiers; the high watermark's rules, which are replication's.
+//! Not here: which log directory, tiers; the high watermark's rules, which are replication's.
 
 mod access;
 pub mod checkpoint;
@@ -61,8 +61,8 @@ pub use config::LogConfig;
 pub use error::{Error, Result};
 pub use handles::Handles;
 pub use log::{
-    AppendInfo, Cut, FetchRead, FileRange, FlushTarget, Log, Recovery, RecoveryReport, Retained,
-    TimestampAndOffset,
+    AppendInfo, Cut, FetchRead, FileRange, FlushTarget, FutureLog, Log, MoveError, Recovery, RecoveryReport,
+    Retained, TimestampAndOffset,
 };
 pub use txn_index::AbortedTxn;
 pub use validate::{Origin, Refusal};

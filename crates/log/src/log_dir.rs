@@ -14,6 +14,7 @@ const OPENED_IN: &str = ".millstream";
 const DELETE_SUFFIX: &str = "-delete";
 /// More than the digits of an epoch.
 const MAX_EPOCH_BYTES: u64 = 64;
+const FUTURE_SUFFIX: &str = "-future";
 /// What file systems allow for a name.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -90,6 +91,8 @@ pub struct Contents {
     pub partitions: Vec<(TopicPartition, PathBuf)>,
     /// Directories of partitions that were deleted: [`remove_partition`] finishes them.
     pub deleted: Vec<PathBuf>,
+    /// Copies of partitions that are in another log directory: see [`FutureLog`](crate::FutureLog).
+    pub future: Vec<(TopicPartition, PathBuf)>,
 }
 
 /// Lists a log directory. What is no partition's directory is left out.
@@ -102,6 +105,8 @@ pub fn list(disk: &dyn Disk, log_dir: &Path) -> Result<Contents> {
         let path = log_dir.join(&entry.name);
         if entry.name.ends_with(DELETE_SUFFIX) {
             contents.deleted.push(path);
+        } else if let Some(topic_partition) = parse_future_dir(&entry.name) {
+            contents.future.push((topic_partition, path));
         } else if let Some(topic_partition) = parse_partition_dir(&entry.name) {
             contents.partitions.push((topic_partition, path));
         }
@@ -117,6 +122,22 @@ pub fn parse_partition_dir(name: &str) -> Option<TopicPartition> {
         return None;
     }
     Some(TopicPartition::new(topic, partition.parse().ok()?))
+}
+
+/// The partition that a copy's directory is named after.
+fn parse_future_dir(name: &str) -> Option<TopicPartition> {
+    let (partition_dir, _unique) = name.strip_suffix(FUTURE_SUFFIX)?.rsplit_once('.')?;
+    parse_partition_dir(partition_dir)
+}
+
+/// `TOPIC-PARTITION.32HEX-future`.
+pub(crate) fn future_name(topic_partition: &TopicPartition, unique: Uuid) -> String {
+    format!("{topic_partition}.{:032x}{FUTURE_SUFFIX}", u128::from_be_bytes(unique.0))
+}
+
+/// Whether a partition's name leaves room for that of a copy, in what file systems allow.
+pub fn can_have_future(topic_partition: &TopicPartition) -> bool {
+    future_name(topic_partition, Uuid::ZERO).len() <= MAX_NAME_BYTES
 }
 
 /// `TOPIC-PARTITION.32HEX-delete`, the topic cut if the name would be too long.

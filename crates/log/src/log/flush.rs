@@ -68,6 +68,12 @@ impl Durability {
         self.topic_id_is_new = true;
     }
 
+    /// The log takes the place of another one: what is under way there does not speak of this one.
+    pub(super) fn moved_from(&mut self, other: &Self) {
+        self.generation = self.generation.max(other.generation) + 1;
+        self.names_changed();
+    }
+
     /// Everything up to an offset was found by opening the log.
     pub(super) const fn loaded(&mut self, offset: Offset) {
         self.offset = offset;
@@ -194,7 +200,7 @@ impl Log {
 
     /// Takes note of a target that was synced. Nothing happens if the sync failed, or for what was truncated since.
     pub fn mark_flushed(&mut self, target: &FlushTarget) {
-        if self.check_not_fenced().is_err() {
+        if self.check_not_fenced().is_err() || !Arc::ptr_eq(&self.dir, &target.dir) {
             return;
         }
         self.durability.names_synced = target.names.unwrap_or_default().max(self.durability.names_synced);

@@ -66,6 +66,15 @@ impl ProducerState {
         Self { end_offset, ..Self::default() }
     }
 
+    /// Of producers all of whose records are before an offset.
+    pub(crate) fn before(&self, offset: Offset) -> Self {
+        let mut before = Self::new(offset);
+        let is_before =
+            |entry: &&ProducerEntry| entry.last_batch().is_none_or(|last| last.last_offset < offset);
+        self.producers.values().filter(is_before).for_each(|entry| before.insert(entry.clone()));
+        before
+    }
+
     /// Checks batches that carry their final offsets.
     pub(crate) fn check(&self, batches: &[u8], origin: Origin) -> Result<Check, Refusal> {
         let mut changes = Changes::default();

@@ -5,6 +5,7 @@
 mod append;
 mod clean;
 mod crash;
+mod future;
 mod garbage;
 mod inspect;
 mod kafka;
