@@ -128,7 +128,7 @@ fn a_damaged_header_is_an_error_with_its_place_and_not_skipped() {
     let data = fetch(&mut wire, 13, damaged.topic, VICTIM);
     assert_eq!(data.error_code, code(ErrorCode::KafkaStorageError), "{data:?}");
     let place = format!("{LOG} is corrupt at byte {}", damaged.position);
-    assert!(damaged.node.new_lines().iter().any(|line| line.contains(&place)));
+    damaged.node.wait_for_line(&place);
     // A recovery does not cut what was durable: the partition is offline.
     damaged.node.kill();
     damaged.node.start_again();

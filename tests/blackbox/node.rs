@@ -108,6 +108,18 @@ impl Node {
         self.log.try_iter().collect()
     }
 
+    /// Waits for a line.
+    pub(crate) fn wait_for_line(&self, part: &str) {
+        let by = Instant::now() + DEADLINE;
+        loop {
+            let left = by.saturating_duration_since(Instant::now());
+            let line = self.log.recv_timeout(left);
+            if line.unwrap_or_else(|_| panic!("the node has not said '{part}'")).contains(part) {
+                return;
+            }
+        }
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
