@@ -54,3 +54,4 @@ mod topics;
 
 pub use loggers::{Levels, Loggers};
 pub use server::{Running, StartError, start};
+pub use takeover::Refused;

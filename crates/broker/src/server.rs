@@ -98,20 +98,9 @@ pub enum StartError {
         /// Its answer.
         error: ErrorCode,
     },
-    /// The cluster's metadata has a feature that this version does not know.
-    #[error(
-        "the metadata log: the feature {name} is finalized at level {level}, this version of millstream knows {}: was \
-         it written by a newer Kafka?",
-        known.map_or("no such feature".to_owned(), |max| format!("levels up to {max}"))
-    )]
-    Feature {
-        /// The feature.
-        name: String,
-        /// Its level.
-        level: i16,
-        /// The highest that we know.
-        known: Option<i16>,
-    },
+    /// The cluster is one that another Kafka ran, and cannot be carried on here.
+    #[error("the metadata log: {0}")]
+    Takeover(#[from] crate::takeover::Refused),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -607,43 +596,10 @@ async fn open_quorum(
     Ok(RaftQuorum::open(options, Publisher::new(published.clone())).await?)
 }
 
-/// Features that an Apache Kafka has finalized, with the highest level of Kafka 4.4. Their protocols are not served, but what
-/// they put into the metadata log is known: a cluster that has them can be opened, and keeps them.
-const KEPT_FEATURES: [(&str, i16); 5] = [
-    ("eligible.leader.replicas.version", 1),
-    ("group.version", 1),
-    ("share.version", 2),
-    ("streams.version", 1),
-    ("transaction.version", 2),
-];
-
-/// Refuses a cluster with a feature that we do not know, and says what of another's protection is not in force here.
-fn check_image(image: &ClusterImage) -> Result<(), StartError> {
-    for (name, level) in image.features() {
-        let known = KEPT_FEATURES.iter().find(|(known, _)| **known == **name).map(|(_, max)| *max);
-        if known.is_none_or(|max| *level > max) {
-            return Err(StartError::Feature { name: name.to_string(), level: *level, known });
-        }
-    }
-    let kept = [
-        (image.acls().len(), "access control entries"),
-        (image.scram_credentials().len(), "SCRAM credentials"),
-        (image.delegation_tokens().len(), "delegation tokens"),
-        (image.client_quotas().len(), "client quotas"),
-    ];
-    for (count, what) in kept.into_iter().filter(|(count, _)| *count > 0) {
-        tracing::warn!(
-            count,
-            "the cluster has {what}: they are kept, but this version of millstream does not enforce them"
-        );
-    }
-    Ok(())
-}
-
 /// Registers this broker with the controller, tells where its partitions are, and lets it serve.
 async fn register(node: &Arc<Node>) -> Result<(), StartError> {
-    check_image(&node.newest_image())?;
     let id = node.id();
+    crate::takeover::check(&node.newest_image(), id)?;
     let refused = |error| StartError::Registration { node_id: id, error };
     let request = registration(node);
     let next_offset = node.controller().quorum().status().high_watermark.get();
@@ -687,8 +643,7 @@ fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
         MetadataVersion::LATEST.level(),
     )];
     let image = node.newest_image();
-    let finalized = KEPT_FEATURES.iter().filter(|(name, _)| image.feature_level(name) > 0);
-    features.extend(finalized.map(|(name, max)| feature(name, 0, *max)));
+    features.extend(crate::takeover::kept_features(&image).map(|(name, max)| feature(name, 0, max)));
     BrokerRegistrationRequest {
         broker_id: node.id().get(),
         cluster_id: node.cluster_id().to_owned().into(),

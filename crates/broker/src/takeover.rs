@@ -1,17 +1,123 @@
-//! Whether the logs of a directory were written by us last, or by an Apache Kafka.
+//! Carrying on what an Apache Kafka left: which clusters are, and whose directories are whose.
 //!
-//! It matters after a crash: segments of ours that do not continue each other past the recovery point have lost what was
-//! never flushed, and the log ends there (`Log::open`). Kafka does not wait for the recovery point when it cleans, so that such
-//! a gap of its is nothing but a cleaning. Every run of either is a new leader epoch of the metadata log: a directory carries
-//! the epoch of our last run in which all of its logs were open, and where the metadata log has gone further it is foreign.
+//! Whether the logs of a directory were written by us last, or by Kafka, matters after a crash: segments of ours that do not
+//! continue each other past the recovery point have lost what was never flushed, and the log ends there (`Log::open`). Kafka
+//! does not wait for the recovery point when it cleans, so that such a gap of its is nothing but a cleaning. Every run of either
+//! is a new leader epoch of the metadata log: a directory carries the epoch of our last run in which all of its logs were open,
+//! and where the metadata log has gone further it is foreign.
 
 use std::sync::Arc;
 
 use log::log_dir;
-use protocol::LeaderEpoch;
+use metadata::{ClusterImage, ConfigResource};
+use protocol::{BrokerId, LeaderEpoch};
 
 use crate::directory::Directory;
 use crate::node::Node;
+
+/// Why a cluster is not carried on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A feature that this version does not know.
+    #[error(
+        "the feature {name} is finalized at level {level}, this version of millstream knows {}: was it written by a newer Kafka?",
+        known.map_or("no such feature".to_owned(), |max| format!("levels up to {max}"))
+    )]
+    Feature {
+        /// The feature.
+        name: String,
+        /// Its level.
+        level: i16,
+        /// The highest that we know.
+        known: Option<i16>,
+    },
+    /// There are other brokers.
+    #[error(
+        "broker {id} is registered too, but this version of millstream serves one node alone: take it out of the cluster first \
+         (kafka-cluster unregister)"
+    )]
+    OtherBroker {
+        /// The other.
+        id: BrokerId,
+    },
+    /// Some of the data is elsewhere.
+    #[error(
+        "{topic}-{partition} has the replicas {replicas:?}, but this version of millstream serves one node alone: move all to \
+         it first (kafka-reassign-partitions)"
+    )]
+    OtherReplicas {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Its replicas.
+        replicas: Vec<BrokerId>,
+    },
+    /// Some of the data is in a remote storage, and Kafka would delete it there by where the log starts here.
+    #[error(
+        "the topic {topic} has remote.storage.enable=true, which this version of millstream does not serve"
+    )]
+    Tiered {
+        /// The topic.
+        topic: String,
+    },
+}
+
+/// Features that an Apache Kafka has finalized, with the highest level of Kafka 4.4. Their protocols are not served, but what
+/// they put into the metadata log is known: a cluster that has them can be opened, and keeps them.
+const KEPT_FEATURES: [(&str, i16); 5] = [
+    ("eligible.leader.replicas.version", 1),
+    ("group.version", 1),
+    ("share.version", 2),
+    ("streams.version", 1),
+    ("transaction.version", 2),
+];
+
+/// Those of a cluster, with the highest level that we know.
+pub(crate) fn kept_features(image: &ClusterImage) -> impl Iterator<Item = (&'static str, i16)> {
+    KEPT_FEATURES.into_iter().filter(|(name, _)| image.feature_level(name) > 0)
+}
+
+/// Refuses a cluster that cannot be carried on here whole, and says what of its protection is not in force.
+pub(crate) fn check(image: &ClusterImage, node_id: BrokerId) -> Result<(), Refused> {
+    for (name, level) in image.features() {
+        let known = KEPT_FEATURES.iter().find(|(known, _)| **known == **name).map(|(_, max)| *max);
+        if known.is_none_or(|max| *level > max) {
+            return Err(Refused::Feature { name: name.to_string(), level: *level, known });
+        }
+    }
+    if let Some(other) = image.alive_brokers().find(|broker| broker.id != node_id) {
+        return Err(Refused::OtherBroker { id: other.id });
+    }
+    for topic in image.topics().values() {
+        let elsewhere = topic.partitions.iter().find(|(_, partition)| partition.replicas != [node_id]);
+        if let Some((partition, state)) = elsewhere {
+            let (topic, replicas) = (topic.name.to_string(), state.replicas.clone());
+            return Err(Refused::OtherReplicas { topic, partition: *partition, replicas });
+        }
+        let tiered = image.config(&ConfigResource::topic(Arc::clone(&topic.name)), "remote.storage.enable");
+        if tiered.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
+            return Err(Refused::Tiered { topic: topic.name.to_string() });
+        }
+    }
+    warn_of_protection(image);
+    Ok(())
+}
+
+fn warn_of_protection(image: &ClusterImage) {
+    let kept = [
+        (image.acls().len(), "access control entries"),
+        (image.scram_credentials().len(), "SCRAM credentials"),
+        (image.delegation_tokens().len(), "delegation tokens"),
+        (image.client_quotas().len(), "client quotas"),
+    ];
+    for (count, what) in kept.into_iter().filter(|(count, _)| *count > 0) {
+        tracing::warn!(
+            count,
+            "the cluster has {what}: they are kept, but this version of millstream does not enforce them"
+        );
+    }
+}
 
 /// Tells our directories from foreign ones, before their logs are opened. What is ours stays so if this run ends early.
 pub(crate) fn recognise(directories: &[Arc<Directory>], before: LeaderEpoch, now: LeaderEpoch) {
@@ -56,4 +162,67 @@ fn flush(node: &Arc<Node>, directory: &Directory) -> Result<bool, log::Error> {
     }
     node.partitions().write_checkpoints(directory)?;
     Ok(durable)
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::{
+        ConfigRecord, FeatureLevelRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord,
+    };
+    use protocol::{MetadataRecord, Offset, Uuid};
+
+    use super::*;
+
+    fn feature(name: &'static str, feature_level: i16) -> MetadataRecord<'static> {
+        let record = FeatureLevelRecord { name: name.into(), feature_level, ..FeatureLevelRecord::default() };
+        MetadataRecord::FeatureLevel(record)
+    }
+
+    fn broker(broker_id: i32, fenced: bool) -> MetadataRecord<'static> {
+        let record = RegisterBrokerRecord { broker_id, fenced, ..RegisterBrokerRecord::default() };
+        MetadataRecord::RegisterBroker(record)
+    }
+
+    fn topic(replicas: &[i32]) -> [MetadataRecord<'static>; 2] {
+        let topic_id = Uuid::from_random(1);
+        let topic = TopicRecord { name: "t".into(), topic_id, ..TopicRecord::default() };
+        let replicas = replicas.to_vec();
+        let partition = PartitionRecord { topic_id, partition_id: 0, replicas, ..PartitionRecord::default() };
+        [MetadataRecord::Topic(topic), MetadataRecord::Partition(partition)]
+    }
+
+    fn remote_storage(value: &'static str) -> MetadataRecord<'static> {
+        MetadataRecord::Config(ConfigRecord {
+            resource_type: 2,
+            resource_name: "t".into(),
+            name: "remote.storage.enable".into(),
+            value: Some(value.into()),
+            ..ConfigRecord::default()
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_carried_on_whole_is_refused() {
+        fn verdict(records: &[MetadataRecord<'_>]) -> Result<(), Refused> {
+            let mut image = ClusterImage::default();
+            records.iter().for_each(|record| image.replay(Offset::ZERO, record).unwrap());
+            check(&image, BrokerId(1))
+        }
+        let [made, here] = topic(&[1]);
+        let [_, shared] = topic(&[1, 2]);
+        assert_eq!(verdict(&[broker(1, false), made.clone(), here.clone()]), Ok(()));
+        assert_eq!(verdict(&[feature("group.version", 1), feature("transaction.version", 2)]), Ok(()));
+        let newer = Refused::Feature { name: "group.version".into(), level: 2, known: Some(1) };
+        assert_eq!(verdict(&[feature("group.version", 2)]), Err(newer));
+        let unknown = Refused::Feature { name: "teleport.version".into(), level: 1, known: None };
+        assert_eq!(verdict(&[feature("teleport.version", 1)]), Err(unknown));
+        assert_eq!(verdict(&[broker(2, true)]), Ok(()), "it may be gone for good");
+        assert_eq!(verdict(&[broker(2, false)]), Err(Refused::OtherBroker { id: BrokerId(2) }));
+        let replicas = vec![BrokerId(1), BrokerId(2)];
+        let elsewhere = Refused::OtherReplicas { topic: "t".into(), partition: 0, replicas };
+        assert_eq!(verdict(&[made.clone(), shared]), Err(elsewhere));
+        assert_eq!(verdict(&[made.clone(), here.clone(), remote_storage("false")]), Ok(()));
+        let tiered = Refused::Tiered { topic: "t".into() };
+        assert_eq!(verdict(&[made, here, remote_storage("true")]), Err(tiered));
+    }
 }

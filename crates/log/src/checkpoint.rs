@@ -166,7 +166,11 @@ impl MetaProperties {
         let Some(properties) = read_properties(disk, &path)? else { return Ok(None) };
         let get = |name: &str| properties.get(name).map(String::as_str);
         if get("version") != Some("1") {
-            return Err(corrupt(&path, 0, format!("version={}", get("version").unwrap_or("")), "version=1"));
+            let found = match get("version") {
+                Some("0") => "version=0, of a broker with ZooKeeper".to_owned(),
+                version => format!("version={}", version.unwrap_or("")),
+            };
+            return Err(corrupt(&path, 0, found, "version=1, of KRaft"));
         }
         let meta = (|| {
             let directory_id = get("directory.id").map(str::parse).transpose().ok()?;

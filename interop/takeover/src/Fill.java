@@ -28,6 +28,8 @@ final class Fill {
     /** Stamped by the broker. */
     static final String STAMPED = "stamped";
     static final String MANY = "many";
+    /** Kafka 4 does not know it any more. */
+    static final String OLD_PROPERTY = "message.downconversion.enable";
     static final String CLASSIC = "classic";
     static final String MODERN = "modern";
     static final String SIMPLE = "simple";
@@ -67,6 +69,7 @@ final class Fill {
         Clients.get(clients.admin.deleteTopics(List.of("gone")).all());
         Clients.await("the deletion of a topic", () -> !Clients.get(clients.admin.listTopics().names()).contains("gone"));
         create("gone", 1, Map.of("compression.type", "zstd"));
+        if (!hasNewGroups()) configure(clients, ConfigResource.Type.TOPIC, STAMPED, OLD_PROPERTY, "false");
         configure(clients, ConfigResource.Type.BROKER, "", "log.cleaner.delete.retention.ms", "86400001");
         configure(clients, ConfigResource.Type.BROKER, "1", "message.max.bytes", "1048999");
         awaitCleaning();

@@ -73,7 +73,8 @@ final class Look {
                     case DYNAMIC_DEFAULT_BROKER_CONFIG -> resource.name().isEmpty();
                     default -> false;
                 };
-                if (set) lines.add("config " + resource.type() + " " + resource.name() + " " + entry.name() + "=" + entry.value());
+                // Of what is not known nobody is told the value.
+                if (set && !entry.name().equals(Fill.OLD_PROPERTY)) lines.add("config " + resource.type() + " " + resource.name() + " " + entry.name() + "=" + entry.value());
             }
         });
         lines.sort(Comparator.naturalOrder());

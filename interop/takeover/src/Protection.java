@@ -14,6 +14,7 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
 import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.apache.kafka.common.quota.ClientQuotaFilter;
@@ -21,7 +22,7 @@ import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
-/** ACLs, SCRAM users and quotas: kept by a millstream, seen when an Apache Kafka has the directory again. */
+/** ACLs, SCRAM users, quotas, and a property that went: kept by a millstream, seen when an Apache Kafka has the directory again. */
 final class Protection {
     private Protection() {
     }
@@ -56,6 +57,8 @@ final class Protection {
             lines.add(new TreeMap<>(entity.entries()) + " " + quotas);
         });
         Clients.get(clients.admin.describeFeatures().featureMetadata()).finalizedFeatures().forEach((name, level) -> lines.add(name + " " + level));
+        ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, Fill.STAMPED);
+        lines.add(String.valueOf(Clients.get(clients.admin.describeConfigs(List.of(topic)).all()).get(topic).get(Fill.OLD_PROPERTY)));
         lines.sort(null);
         Files.write(file, lines);
     }
