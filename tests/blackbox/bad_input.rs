@@ -333,6 +333,18 @@ fn one_of_each(topic: Topic) -> Vec<(ApiKey, i16, Vec<u8>)> {
             ..Default::default()
         },
         AlterConfigs: AlterConfigsRequest::default(),
+        AlterReplicaLogDirs: AlterReplicaLogDirsRequest {
+            dirs: vec![alter_replica_log_dirs_request::AlterReplicaLogDir {
+                path: "/nowhere".into(),
+                topics: vec![alter_replica_log_dirs_request::AlterReplicaLogDirTopic {
+                    name: topic.name.into(),
+                    partitions: vec![0],
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
         DescribeLogDirs: DescribeLogDirsRequest { topics: None, ..Default::default() },
         CreatePartitions: CreatePartitionsRequest {
             topics: vec![create_partitions_request::CreatePartitionsTopic {

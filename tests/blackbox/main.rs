@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod librdkafka;
+mod moves;
 mod node;
 mod requests;
 mod wire;

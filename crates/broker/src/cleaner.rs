@@ -16,11 +16,10 @@ use crate::clock::{self, FOREVER};
 use crate::doomed::Doomed;
 use crate::node::Node;
 use crate::partition::Partition;
+use crate::throttle::Throttle;
 
 /// How many bytes pass before the limit of I/O and the end of the node are looked at.
 const PACE_BYTES: usize = 1 << 16;
-/// How long who keeps the limit of I/O sleeps without looking whether the node ends.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How the cleaner does, for who looks (`kafka.log:type=LogCleaner`, `LogCleanerManager`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,6 +128,8 @@ impl Skipped {
         match &done.outcome {
             Ok(()) => {}
             Err(_) if partition.is_closed() => {}
+            // It has moved to another log directory meanwhile.
+            Err(Failure::Log(LogError::Fenced { .. })) if !partition.log().is_fenced() => {}
             Err(error @ Failure::Log(LogError::Io { .. })) => {
                 tracing::error!(partition = %partition.id(), %error, "the log was not cleaned; it is tried again");
                 self.failed.insert(key, Some(retry_at));
@@ -152,7 +153,10 @@ fn pick(node: &Node, skipped: &Skipped, config: &CleanerConfig) -> Option<Job> {
     let mut max_dirty_ratio: f64 = 0.0;
     for partition in node.partitions().online() {
         let id = partition.id();
-        if !partition.config().cleanup_policy.compact || skipped.contains(&partition, Instant::now()) {
+        if !partition.config().cleanup_policy.compact
+            || skipped.contains(&partition, Instant::now())
+            || node.moves().has(id)
+        {
             continue;
         }
         let cleaned = partition.home().cleaned(id);
@@ -225,7 +229,7 @@ fn clean(
         return Err(Failure::TooManyKeys { map_bytes: job.limits.map_bytes });
     }
     // What was durable stays so, but has gaps from now on: recovery must not look for what is gone.
-    node.partitions().write_recovery_points(partition.home())?;
+    node.partitions().write_recovery_points(&partition.home())?;
     if !replace_all(partition, &mut cleaning, doomed, &mut pace)? {
         return Ok(());
     }
@@ -262,52 +266,4 @@ fn replace_all(
         doomed.lock().add(partition, files);
     }
     Ok(true)
-}
-
-/// Keeps the limit of I/O of all cleanings together.
-#[derive(Default)]
-struct Throttle {
-    /// Until when what was read and written so far is paid for.
-    paid_until: Mutex<Option<Instant>>,
-}
-
-impl Throttle {
-    /// Sleeps as long as it takes, or until it is over.
-    fn pay(&self, bytes: usize, max_bytes_per_second: f64, is_over: impl Fn() -> bool) {
-        let takes = bytes as f64 / max_bytes_per_second;
-        // Unlimited, which is a number in Kafka, or so little that it makes no difference.
-        if takes < 1e-6 {
-            return;
-        }
-        let until = {
-            let mut paid = self.paid_until.lock();
-            let now = Instant::now();
-            let from = paid.map_or(now, |until| until.max(now));
-            let until = from + Duration::try_from_secs_f64(takes).unwrap_or(FOREVER).min(FOREVER);
-            *paid = Some(until);
-            until
-        };
-        while !is_over() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            std::thread::sleep(left.min(LOOK_EVERY));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_of_years_does_not_hold_up_the_end() {
-        let throttle = Throttle::default();
-        let looks = std::cell::Cell::new(0);
-        throttle.pay(PACE_BYTES, 0.001, || looks.replace(looks.get() + 1) > 0);
-        assert_eq!(looks.get(), 2, "asked before and after one short sleep");
-        // Nobody sleeps for what is unlimited.
-        throttle.pay(PACE_BYTES, f64::MAX, || unreachable!());
-    }
 }

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use log::Recovery;
 use log::checkpoint::OffsetCheckpoint;
 use log::disk::{Disk, LockGuard, Space};
+use log::{Recovery, log_dir};
 use parking_lot::Mutex;
 use protocol::{Offset, TopicPartition, Uuid};
 use tokio::sync::mpsc;
@@ -181,6 +181,24 @@ impl Directory {
         let mut closed = self.closed.lock();
         let recovery_point = closed.recovery_points.remove(id);
         closed.log_starts.remove(id).is_some() || recovery_point.is_some()
+    }
+
+    /// A log is about to take its place here: recovery needs this of it.
+    pub(crate) fn expect(&self, id: &TopicPartition, recovery_point: Offset, log_start: Offset) {
+        let mut closed = self.closed.lock();
+        closed.recovery_points.insert(id.clone(), recovery_point);
+        closed.log_starts.insert(id.clone(), log_start);
+    }
+
+    /// Copies of partitions that an earlier process has left here.
+    pub(crate) fn futures(&self) -> Vec<(TopicPartition, PathBuf)> {
+        match log_dir::list(&*self.disk, &self.path) {
+            Ok(contents) => contents.future,
+            Err(error) => {
+                self.note(&error);
+                vec![]
+            }
+        }
     }
 
     /// A partition in it could not be opened.

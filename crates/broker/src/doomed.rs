@@ -24,7 +24,7 @@ impl Doomed {
         let delay_ms = u64::try_from(partition.config().file_delete_delay_ms).unwrap_or(0);
         let delay = Duration::from_millis(delay_ms).min(FOREVER);
         let (at, home) = (Instant::now() + delay, partition.home());
-        self.0.extend(files.into_iter().map(|path| File { at, path, home: Arc::clone(home) }));
+        self.0.extend(files.into_iter().map(|path| File { at, path, home: Arc::clone(&home) }));
     }
 
     /// When the next one goes.

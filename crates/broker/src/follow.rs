@@ -256,11 +256,12 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     let mut renamed = vec![];
     // All are renamed first, so that a crash in between leaves little that looks like a partition.
     for partition in node.partitions().remove_topic(&topic.name, topic.id) {
+        node.moves().cancel(partition.id());
         let deleted = partition.delete(node.random_uuid());
         partition.home().removed(partition.id());
         match deleted {
             Ok(path) => {
-                renamed.extend(path.map(|path| (partition.id().clone(), Arc::clone(partition.home()), path)));
+                renamed.extend(path.map(|path| (partition.id().clone(), partition.home(), path)));
             }
             Err(error) => failed(partition.id(), error),
         }

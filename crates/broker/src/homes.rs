@@ -103,6 +103,7 @@ fn find(node: &Node, image: &ClusterImage) -> Vec<Assignment> {
         return vec![];
     }
     let listed: Vec<HashSet<TopicPartition>> = directories.iter().map(|home| list(home)).collect();
+    let copies = copies(node);
     let mut candidates = candidates(node, image);
     let mut nowhere: BTreeMap<Nowhere, (usize, TopicPartition)> = BTreeMap::new();
     let mut assignments = vec![];
@@ -116,7 +117,8 @@ fn find(node: &Node, image: &ClusterImage) -> Vec<Assignment> {
                     .get(at)
                     .is_some_and(|home| home.id == assigned || is_of(home, &id, topic.id))
         };
-        match choose(replica(node, image, topic, state, false), &candidates, is_there) {
+        let has_copy = copies.contains(&id);
+        match choose(replica(node, image, topic, state, false, has_copy), &candidates, is_there) {
             Ok(at) => {
                 if let Some(candidate) = candidates.get_mut(at) {
                     candidate.replicas += 1;
@@ -152,6 +154,12 @@ fn list(home: &Directory) -> HashSet<TopicPartition> {
     }
 }
 
+/// The partitions of which a move has left a copy.
+fn copies(node: &Node) -> HashSet<TopicPartition> {
+    let online = node.partitions().online_directories();
+    online.flat_map(|home| home.futures()).map(|(id, _)| id).collect()
+}
+
 /// Whether the log of that name in a directory is of this topic; one that cannot be read is taken for it.
 fn is_of(home: &Directory, id: &TopicPartition, topic_id: Uuid) -> bool {
     let found = log::checkpoint::read_topic_id(&*home.disk, &home.path.join(id.to_string()));
@@ -177,6 +185,7 @@ fn replica(
     topic: &Topic,
     state: &PartitionState,
     is_new: bool,
+    has_copy: bool,
 ) -> Replica {
     let gives_up = || {
         let overrides = image.properties(&ConfigResource::topic(&*topic.name));
@@ -188,7 +197,8 @@ fn replica(
     Replica {
         assigned,
         is_new,
-        may_lose_records: !is_here && (!state.isr.contains(&node.id()) || gives_up()),
+        may_lose_records: (!is_here || has_copy) && (!state.isr.contains(&node.id()) || gives_up()),
+        has_copy,
         preferred: None,
     }
 }
@@ -203,6 +213,7 @@ pub(crate) fn place<'a>(
 ) -> (Vec<(ToOpen<'a>, Arc<Directory>)>, Vec<Assignment>) {
     let directories = node.partitions().directories();
     let mut candidates = candidates(node, image);
+    let copies = if is_start { copies(node) } else { HashSet::new() };
     let (mut placed, mut assignments) = (vec![], vec![]);
     for (topic, index, state) in to_open {
         let id = TopicPartition::new(Arc::clone(&topic.name), *index);
@@ -212,7 +223,9 @@ pub(crate) fn place<'a>(
             candidate.is_online = !directory.is_offline();
         }
         let is_there = |at: usize| there.get(at) == Some(&true);
-        let replica = replica(node, image, topic, state, !is_start);
+        let has_copy = copies.contains(&id);
+        let mut replica = replica(node, image, topic, state, !is_start, has_copy);
+        replica.preferred = node.moves().take_preferred(&id);
         let at = match choose(replica, &candidates, is_there) {
             Ok(at) => at,
             Err(why) => {

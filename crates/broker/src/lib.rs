@@ -9,6 +9,7 @@
 //! | `cluster`, `controller`, `follow` | the image from the metadata log; decisions; carrying them out |
 //! | `partition`, `partitions`, `flusher`, `purgatory` | logs, group commit, waiting |
 //! | `directory`, `placement`, `homes`, `offline` | log directories: what is where, and what becomes of those that fail |
+//! | `moving`, `moves` | partitions that move to another log directory |
 //! | `groups` | the shell of the group coordinators |
 //! | `housekeeping`, `cleaner`, `doomed` | retention, checkpoints, compaction, files that wait to be removed |
 //! | `admin`, `metrics` | what people look at |
@@ -38,6 +39,8 @@ mod homes;
 mod housekeeping;
 mod loggers;
 mod metrics;
+mod moves;
+mod moving;
 mod net;
 mod node;
 mod offline;
@@ -50,6 +53,7 @@ mod purgatory;
 mod request;
 mod server;
 mod takeover;
+mod throttle;
 mod topics;
 
 pub use loggers::{Levels, Loggers};

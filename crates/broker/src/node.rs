@@ -23,6 +23,7 @@ use crate::groups::Groups;
 use crate::homes::Assignment;
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
+use crate::moves::Moves;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
@@ -49,6 +50,7 @@ pub(crate) struct Node {
     /// Where the listeners are bound, by name: a port of 0 becomes the one that was given.
     pub(crate) bound: BTreeMap<Arc<str>, SocketAddr>,
     pub(crate) flush_queue: Arc<FlushQueue>,
+    pub(crate) moves: Moves,
     pub(crate) cleaner: Mutex<cleaner::Status>,
     pub(crate) runtime: tokio::runtime::Handle,
     /// Whether changes are carried out as they come: from the end of the registration on.
@@ -98,6 +100,10 @@ impl Node {
 
     pub(crate) fn partitions(&self) -> &Arc<Partitions> {
         &self.partitions
+    }
+
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     pub(crate) fn groups(&self) -> &Arc<Groups> {
@@ -236,7 +242,7 @@ impl Node {
         }
         let moved = tokio::task::spawn_blocking(move || {
             let start = partition.delete_records(before)?;
-            node.partitions.write_log_starts(partition.home()).map_err(|error| {
+            node.partitions.write_log_starts(&partition.home()).map_err(|error| {
                 tracing::error!(%error, "cannot write the log start offsets");
                 ErrorCode::KafkaStorageError
             })?;

@@ -29,7 +29,7 @@ pub(crate) struct Partition {
     id: TopicPartition,
     topic_id: Uuid,
     /// The log directory that it is in.
-    home: Arc<Directory>,
+    home: ArcSwap<Directory>,
     log: Mutex<Log>,
     leader_epoch: AtomicI32,
     config: ArcSwap<PartitionConfig>,
@@ -151,7 +151,7 @@ impl Partition {
         Arc::new(Self {
             id: log.topic_partition().clone(),
             topic_id,
-            home,
+            home: ArcSwap::new(home),
             durable: AtomicI64::new(log.durable_offset().get()),
             log: Mutex::new(log),
             leader_epoch: AtomicI32::new(leader_epoch.get()),
@@ -184,13 +184,13 @@ impl Partition {
     }
 
     /// The log directory that it is in.
-    pub(crate) fn home(&self) -> &Arc<Directory> {
-        &self.home
+    pub(crate) fn home(&self) -> Arc<Directory> {
+        self.home.load_full()
     }
 
     /// Which of the node's log directories that is.
     pub(crate) fn directory(&self) -> usize {
-        self.home.index
+        self.home.load().index
     }
 
     pub(crate) fn counts(&self) -> &TopicCounts {
@@ -249,15 +249,23 @@ impl Partition {
         self.retired.store(true, Ordering::Release);
         self.closed.store(true, Ordering::Release);
         self.wake();
-        if self.home.is_offline() {
+        if self.home.load().is_offline() {
             return Ok(None);
         }
-        self.log.lock().delete(unique).map(Some).inspect_err(|error| self.home.note(error))
+        self.log.lock().delete(unique).map(Some).inspect_err(|error| self.home.load().note(error))
     }
 
     /// Whether the log takes nothing more: the topic is gone, the node stops, or the disk failed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire) || self.home.is_offline()
+        self.closed.load(Ordering::Acquire) || self.home.load().is_offline()
+    }
+
+    /// The log is in another directory now: what the guard holds is another log. All of it is durable.
+    pub(crate) fn moved_to(&self, log: MutexGuard<'_, Log>, home: Arc<Directory>) {
+        self.home.store(home);
+        self.durable.store(log.durable_offset().get(), Ordering::Release);
+        drop(log);
+        self.wake();
     }
 
     /// Everybody who waits looks again.
@@ -273,14 +281,14 @@ impl Partition {
             return;
         }
         if self.log.lock().is_fenced() {
-            self.home.fail(error);
+            self.home.load().fail(error);
         } else {
-            self.home.note(error);
+            self.home.load().note(error);
         }
     }
 
     fn check_online(&self) -> Result<(), ErrorCode> {
-        if self.home.is_offline() { Err(self.failure()) } else { Ok(()) }
+        if self.home.load().is_offline() { Err(self.failure()) } else { Ok(()) }
     }
 
     /// Appends a producer's batch.
@@ -327,7 +335,7 @@ impl Partition {
         let end = log.log_end_offset();
         log.set_high_watermark(end);
         drop(log);
-        self.home.wrote();
+        self.home.load().wrote();
         if !info.duplicate {
             self.data.wake();
         }
@@ -380,8 +388,8 @@ impl Partition {
             LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             _ if self.retired.load(Ordering::Acquire) => ErrorCode::UnknownTopicOrPartition,
             error => {
-                self.home.note(&error);
-                if !self.home.is_offline() {
+                self.home.load().note(&error);
+                if !self.home.load().is_offline() {
                     tracing::error!(partition = %self.id, %error, "cannot read the log");
                 }
                 ErrorCode::KafkaStorageError
@@ -433,7 +441,7 @@ impl Partition {
     }
 
     fn flush_now(&self) {
-        if self.home.is_offline() {
+        if self.home.load().is_offline() {
             return self.durability.wake();
         }
         self.flushed_at_ms.store(clock::now().monotonic_ms, Ordering::Relaxed);

@@ -28,6 +28,8 @@ pub(crate) struct Replica {
     pub(crate) is_new: bool,
     /// Whether it may begin without its records: others have them, or `unclean.leader.election.enable` gives them up.
     pub(crate) may_lose_records: bool,
+    /// Whether a copy of it was begun in another directory (AlterReplicaLogDirs): there is a log of it somewhere.
+    pub(crate) has_copy: bool,
     /// Where somebody wants it (AlterReplicaLogDirs), by index.
     pub(crate) preferred: Option<usize>,
 }
@@ -60,11 +62,15 @@ pub(crate) fn choose(
     let online = || candidates.iter().enumerate().filter(|(_, dir)| dir.is_online);
     let assigned = online().find(|(_, dir)| dir.id == replica.assigned).map(|(at, _)| at);
     let elsewhere = || online().map(|(at, _)| at).find(|at| Some(*at) != assigned && is_there(*at));
-    if let Some(at) = assigned {
-        // A move that the metadata tells of may not have been finished.
-        return Ok(if is_there(at) { at } else { elsewhere().unwrap_or(at) });
+    // A move that the metadata tells of may not have been finished.
+    let found = assigned.filter(|at| is_there(*at)).or_else(elsewhere);
+    if let Some(at) = found {
+        return Ok(at);
     }
-    if let Some(at) = elsewhere() {
+    if replica.has_copy && !replica.may_lose_records {
+        return Err(Nowhere::Unknown);
+    }
+    if let Some(at) = assigned {
         return Ok(at);
     }
     let any_offline = candidates.iter().any(|dir| !dir.is_online);
@@ -108,7 +114,7 @@ mod tests {
     }
 
     const KNOWN: Replica =
-        Replica { assigned: id(1), is_new: false, may_lose_records: false, preferred: None };
+        Replica { assigned: id(1), is_new: false, may_lose_records: false, has_copy: false, preferred: None };
     const UNASSIGNED: Replica = Replica { assigned: directory::UNASSIGNED, ..KNOWN };
     const NEW: Replica = Replica { is_new: true, ..UNASSIGNED };
 
@@ -163,6 +169,17 @@ mod tests {
         );
         check(UNASSIGNED, &offline(2), &[], Err(Nowhere::Unknown));
         check(UNASSIGNED, &directories([1, 2, 3]), &[], Ok(1));
+    }
+
+    #[test]
+    fn what_was_about_to_move_is_not_begun_anew() {
+        // The metadata names where it was to go, and what it was to leave is away.
+        let moving = Replica { has_copy: true, ..KNOWN };
+        check(moving, &directories([1, 2, 3]), &[], Err(Nowhere::Unknown));
+        check(moving, &offline(2), &[], Err(Nowhere::Unknown));
+        check(moving, &directories([1, 2, 3]), &[2], Ok(2));
+        check(moving, &directories([1, 2, 3]), &[1], Ok(1));
+        check(Replica { may_lose_records: true, ..moving }, &directories([1, 2, 3]), &[], Ok(1));
     }
 
     #[test]

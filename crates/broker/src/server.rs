@@ -40,6 +40,7 @@ use crate::flusher::{self, FlushQueue};
 use crate::groups::{self, Groups};
 use crate::loggers::Loggers;
 use crate::metrics::Metrics;
+use crate::moves::{self, Moves};
 use crate::net::limits::{ConnectionLimits, RequestMemory};
 use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
@@ -141,6 +142,9 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     );
     let flush_queue = Arc::new(FlushQueue::default());
     let groups = Arc::new(Groups::new(groups::group_config(&config.groups)));
+    // As many as there are directories, unless told.
+    let move_threads = usize::try_from(config.configs.int("num.replica.alter.log.dirs.threads"));
+    let move_threads = move_threads.ok().filter(|threads| *threads > 0).unwrap_or(config.log_dirs.len());
     let node = Arc::new(Node {
         cluster_id,
         published,
@@ -161,6 +165,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         following: AtomicBool::new(false),
         bound: sockets.iter().map(|socket| (Arc::clone(&socket.name), socket.address)).collect(),
         flush_queue: Arc::clone(&flush_queue),
+        moves: Moves::new(move_threads),
         runtime: tokio::runtime::Handle::current(),
         ready: AtomicBool::new(false),
         fatal: watch::Sender::new(None),
@@ -191,6 +196,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
             directory.fail(&error);
         }
     }
+    moves::begin_anew(&node);
     Ok(serve(node, per_ip_overrides, sockets, admin, flushers))
 }
 
@@ -309,6 +315,7 @@ async fn quorum_failed(node: &Node) -> String {
 
 /// Flushes and closes every log; a directory that has not failed and all of whose logs were open and closed is marked clean.
 fn close(node: &Node) {
+    let _stays = node.moves().pause();
     let epoch = node.image().broker(node.id()).map_or(-1, |broker| broker.epoch);
     for directory in node.partitions().online_directories() {
         let all_closed = close_logs(node, directory);

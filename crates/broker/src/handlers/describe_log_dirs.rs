@@ -43,6 +43,20 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
                 ..DescribeLogDirsPartition::default()
             });
         }
+        for (id, moving) in node.moves().into(directory.index) {
+            if asked.as_ref().is_some_and(|asked| !asked.contains(&(&*id.topic, id.partition))) {
+                continue;
+            }
+            let progress = moving.progress();
+            let end = node.partitions().by_name(&id.topic, id.partition).map(|open| open.offsets().1);
+            topics.entry(id.topic.to_string()).or_default().push(DescribeLogDirsPartition {
+                partition_index: id.partition,
+                partition_size: progress.size_bytes as i64,
+                offset_lag: end.map_or(-1, |end| (end - progress.end_offset).max(0)),
+                is_future_key: true,
+                ..DescribeLogDirsPartition::default()
+            });
+        }
         let topics = topics.into_iter().map(|(name, partitions)| DescribeLogDirsTopic {
             name: name.into(),
             partitions,

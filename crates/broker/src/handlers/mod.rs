@@ -1,6 +1,7 @@
 //! One API, one file: authorise, validate, ask a machine, build the answer.
 
 pub(crate) mod alter_configs;
+pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
 pub(crate) mod create_partitions;
 pub(crate) mod create_topics;

@@ -133,6 +133,7 @@ impl FutureLog {
         let log = &mut self.log;
         // Compaction may have taken the last records.
         log.log_end_offset = end;
+        log.config = of.config.clone();
         log.epochs = of.epochs.moved();
         log.log_start_offset = of.log_start_offset;
         log.producers = of.producers.clone();

@@ -86,6 +86,13 @@ impl BrokerConfigs {
         self.get(name).and_then(Value::as_i64).unwrap_or_default()
     }
 
+    /// The value in force of a whole-number property that exists only while a broker runs.
+    pub fn int_while_running(&self, name: &str) -> i64 {
+        let row = BROKER_DYNAMIC_ONLY.get(name);
+        let value = row.and_then(|row| row.resolve(self.originals.get(name)).ok().flatten());
+        value.as_ref().and_then(Value::as_i64).unwrap_or_default()
+    }
+
     /// The value in force of a boolean property; false where it is null.
     pub fn flag(&self, name: &str) -> bool {
         self.get(name).and_then(Value::as_bool).unwrap_or_default()
@@ -221,6 +228,14 @@ mod tests {
         assert_eq!(configs(&[(name, "1")], &[], &[]).int(name), 1);
         assert_eq!(configs(&[(name, "1")], &[(name, "2")], &[]).int(name), 2);
         assert_eq!(configs(&[(name, "1")], &[(name, "2")], &[(name, "3")]).int(name), 3);
+    }
+
+    #[test]
+    fn what_exists_only_while_a_broker_runs() {
+        let name = "replica.alter.log.dirs.io.max.bytes.per.second";
+        assert_eq!(configs(&[], &[], &[]).int_while_running(name), i64::MAX);
+        assert_eq!(configs(&[], &[(name, "7")], &[]).int_while_running(name), 7);
+        assert_eq!(configs(&[], &[(name, "7")], &[(name, "0")]).int_while_running(name), 0);
     }
 
     #[test]

@@ -1,0 +1,495 @@
+//! Moves of partitions to other log directories (AlterReplicaLogDirs, KIP-113): the copying. What comes next, `moving`
+//! decides; how a copy takes the place of a log, `log::FutureLog` knows.
+//!
+//! A move is not written down: the directory `…-future` that it makes says after a restart that it was wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use log::{Error as LogError, FileRange, FutureLog, MoveError, log_dir};
+use metadata::ClusterImage;
+use parking_lot::{Mutex, MutexGuard};
+use protocol::{Offset, TopicPartition};
+use tokio::sync::{Semaphore, watch};
+
+use crate::clock;
+use crate::directory::Directory;
+use crate::homes::{self, Assignment};
+use crate::moving::{self, AtStart, End, Facts, Found, MAX_TAIL_BYTES, Step};
+use crate::node::Node;
+use crate::partition::Partition;
+use crate::throttle::Throttle;
+
+/// How much is copied at once.
+const CHUNK_BYTES: u64 = 1 << 20;
+/// How much is copied before it is synced, so that little is left to sync in the end.
+const SYNC_EVERY_BYTES: u64 = 64 << 20;
+/// How long is waited for others to sync.
+const WAIT_FOR_SYNC: Duration = Duration::from_millis(5);
+/// How long is waited for room, and for another limit where nothing may pass.
+const WAIT_FOR_CHANGE: Duration = Duration::from_millis(200);
+/// How many partitions that do not exist yet may have a directory chosen for them.
+const MAX_PREFERRED: usize = 10_000;
+
+/// All moves of this node.
+pub(crate) struct Moves {
+    under_way: Mutex<BTreeMap<TopicPartition, Arc<Move>>>,
+    /// Where partitions are wanted that do not exist yet.
+    preferred: Mutex<BTreeMap<TopicPartition, usize>>,
+    slots: Semaphore,
+    throttle: Throttle,
+    /// Who swaps holds the lock of a log while it writes the checkpoints of another directory, for which the locks of the logs
+    /// there are taken: one at a time.
+    swapping: Mutex<()>,
+}
+
+/// A move under way, or waiting for its turn.
+pub(crate) struct Move {
+    pub(crate) to: Arc<Directory>,
+    cancelled: AtomicBool,
+    progress: Mutex<Progress>,
+    ended: watch::Sender<bool>,
+}
+
+/// How far a copy is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) end_offset: Offset,
+    pub(crate) size_bytes: u64,
+}
+
+impl Move {
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.lock()
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.cancelled.load(Ordering::Acquire)
+    }
+
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+}
+
+impl Moves {
+    /// So many at a time.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            under_way: Mutex::default(),
+            preferred: Mutex::default(),
+            slots: Semaphore::new(threads.max(1)),
+            throttle: Throttle::default(),
+            swapping: Mutex::default(),
+        }
+    }
+
+    /// No log changes its directory until the guard is dropped.
+    pub(crate) fn pause(&self) -> MutexGuard<'_, ()> {
+        self.swapping.lock()
+    }
+
+    /// Whether a partition is moving.
+    pub(crate) fn has(&self, id: &TopicPartition) -> bool {
+        self.under_way.lock().contains_key(id)
+    }
+
+    /// The moves into a directory.
+    pub(crate) fn into(&self, directory: usize) -> Vec<(TopicPartition, Arc<Move>)> {
+        let all = self.under_way.lock();
+        let there = all.iter().filter(|(_, moving)| moving.to.index == directory);
+        there.map(|(id, moving)| (id.clone(), Arc::clone(moving))).collect()
+    }
+
+    /// A partition that is to be made is wanted in a directory. `false` where too many are.
+    pub(crate) fn prefer(&self, id: TopicPartition, directory: usize) -> bool {
+        let mut preferred = self.preferred.lock();
+        let has_room = preferred.len() < MAX_PREFERRED || preferred.contains_key(&id);
+        if has_room {
+            preferred.insert(id, directory);
+        }
+        has_room
+    }
+
+    /// Where a partition is wanted that is made now.
+    pub(crate) fn take_preferred(&self, id: &TopicPartition) -> Option<usize> {
+        self.preferred.lock().remove(id)
+    }
+
+    /// A partition is to stay where it is, or is gone.
+    pub(crate) fn cancel(&self, id: &TopicPartition) {
+        if let Some(moving) = self.under_way.lock().get(id) {
+            moving.cancel();
+        }
+    }
+}
+
+/// Begins to move a partition, unless it is there, or on its way.
+pub(crate) fn begin(node: &Arc<Node>, partition: Arc<Partition>, to: Arc<Directory>) {
+    let mut under_way = node.moves().under_way.lock();
+    let before = under_way.get(partition.id()).cloned();
+    if before.as_ref().is_some_and(|before| before.to.index == to.index && before.is_wanted()) {
+        return;
+    }
+    if let Some(before) = &before {
+        before.cancel();
+    }
+    if partition.directory() == to.index && before.is_none() {
+        return;
+    }
+    let moving = Arc::new(Move {
+        to,
+        cancelled: AtomicBool::new(false),
+        progress: Mutex::default(),
+        ended: watch::Sender::new(false),
+    });
+    under_way.insert(partition.id().clone(), Arc::clone(&moving));
+    let own = Arc::clone(node);
+    node.runtime.spawn(async move {
+        if let Some(before) = before {
+            // The sender is in `before`, which is here.
+            let _ = before.ended.subscribe().wait_for(|ended| *ended).await;
+        }
+        let id = partition.id().clone();
+        // The semaphore is never closed.
+        let slot = own.moves().slots.acquire().await;
+        let (node, this) = (Arc::clone(&own), Arc::clone(&moving));
+        let carried_out = tokio::task::spawn_blocking(move || Mover { node, partition, moving: this }.run());
+        if carried_out.await.is_err() {
+            tracing::error!(partition = %id, "the move to another log directory ended in disorder");
+        }
+        drop(slot);
+        let mut under_way = own.moves().under_way.lock();
+        if under_way.get(&id).is_some_and(|newest| Arc::ptr_eq(newest, &moving)) {
+            under_way.remove(&id);
+        }
+        moving.ended.send_replace(true);
+    });
+}
+
+/// At start: copies that an earlier process has left say which moves were wanted.
+pub(crate) fn begin_anew(node: &Arc<Node>) {
+    let image = node.image();
+    let mut seen = BTreeSet::new();
+    for home in node.partitions().online_directories() {
+        for (id, path) in home.futures() {
+            let open = node.partitions().by_name(&id.topic, id.partition);
+            let found = Found {
+                is_known: is_known(&image, &id, home, &path),
+                is_open: open.is_some(),
+                is_there: open.as_ref().is_some_and(|open| open.directory() == home.index),
+                is_second: seen.contains(&id),
+            };
+            let what = moving::at_start(found);
+            if what == AtStart::Keep {
+                continue;
+            }
+            if let Err(error) = log_dir::remove_partition(&*home.disk, &path) {
+                tracing::error!(directory = %path.display(), %error, "cannot remove what is left of a move");
+                home.note(&error);
+                continue;
+            }
+            if let (AtStart::MoveAnew, Some(partition)) = (what, open) {
+                seen.insert(id);
+                begin(node, partition, Arc::clone(home));
+            }
+        }
+    }
+}
+
+fn is_known(image: &ClusterImage, id: &TopicPartition, home: &Directory, path: &Path) -> bool {
+    let topic = image.topic(&id.topic).filter(|topic| topic.partitions.contains_key(&id.partition));
+    let says = log::checkpoint::read_topic_id(&*home.disk, path);
+    topic.is_some_and(|topic| !matches!(says, Ok(Some(found)) if found != topic.id))
+}
+
+/// Why a move cannot go on.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Of the log that moves.
+    #[error("the log: {0}")]
+    From(LogError),
+    /// Of the copy.
+    #[error("the copy: {0}")]
+    To(LogError),
+    #[error("the new log directory has a log of this partition already: it is kept")]
+    InTheWay,
+    #[error("the controller does not take note of the new log directory: {0}")]
+    Controller(protocol::ErrorCode),
+}
+
+/// One move, on a thread of its own.
+struct Mover {
+    node: Arc<Node>,
+    partition: Arc<Partition>,
+    moving: Arc<Move>,
+}
+
+impl Mover {
+    fn run(self) {
+        let id = self.partition.id();
+        let from = self.partition.home();
+        if from.index == self.moving.to.index || !self.moving.is_wanted() || self.partition.is_closed() {
+            return;
+        }
+        let to = self.moving.to.path.display();
+        tracing::info!(partition = %id, from = %from.path.display(), %to, "the partition moves to another log directory");
+        let mut future = None;
+        match self.copy_and_swap(&mut future) {
+            Ok(None) => {
+                tracing::info!(partition = %id, from = %from.path.display(), %to, "the partition has moved");
+            }
+            Ok(Some(End::Later)) => {
+                tracing::info!(partition = %id, %to, "the move is interrupted; it begins anew with the next start");
+                self.take_back(&from);
+            }
+            Ok(Some(End::Never)) => {
+                tracing::info!(partition = %id, %to, "the move is given up");
+                self.discard(future);
+                self.take_back(&from);
+            }
+            Err(error) => {
+                tracing::error!(partition = %id, %to, %error, "the partition was not moved");
+                match &error {
+                    Failure::From(error) => self.partition.note(error),
+                    Failure::To(error) => self.moving.to.note(error),
+                    Failure::InTheWay | Failure::Controller(_) => {}
+                }
+                if !from.is_offline() {
+                    self.discard(future);
+                }
+                self.take_back(&from);
+            }
+        }
+    }
+
+    /// `None` where it has moved. The copy is left in `slot` where it has not.
+    fn copy_and_swap(&self, slot: &mut Option<FutureLog>) -> Result<Option<End>, Failure> {
+        let from = self.partition.home();
+        let cleaned = from.cleaned(self.partition.id());
+        let mut future = self.create()?;
+        let mut unsynced = 0;
+        loop {
+            let step = moving::next(self.facts(&future)?);
+            match step {
+                Step::Copy => unsynced += self.copy(&mut future)?,
+                Step::Flush => {
+                    self.partition.request_flush();
+                    std::thread::sleep(WAIT_FOR_SYNC);
+                }
+                Step::Assign => self.assign(&self.moving.to)?,
+                Step::Swap => {
+                    future.flush().map_err(Failure::To)?;
+                    match self.swap(future, cleaned)? {
+                        None => return Ok(None),
+                        Some(not_yet) => future = not_yet,
+                    }
+                }
+                Step::End(end) => {
+                    *slot = Some(future);
+                    return Ok(Some(end));
+                }
+            }
+            if unsynced >= SYNC_EVERY_BYTES {
+                future.flush().map_err(Failure::To)?;
+                unsynced = 0;
+            }
+            *self.moving.progress.lock() =
+                Progress { end_offset: future.end_offset(), size_bytes: future.size_bytes() };
+        }
+    }
+
+    fn create(&self) -> Result<FutureLog, Failure> {
+        let (to, id) = (&self.moving.to, self.partition.id());
+        let path = to.path.join(id.to_string());
+        let found = to.disk.stat(&path).map_err(|source| {
+            Failure::To(LogError::Io { operation: "look at", path: path.clone(), source })
+        })?;
+        if found.is_some() {
+            return Err(Failure::InTheWay);
+        }
+        // What the checkpoints there may say was about another log of this name.
+        to.forget(id);
+        self.node.partitions().write_checkpoints(to).map_err(Failure::To)?;
+        let log = self.partition.log();
+        let (disk, unique) = (Arc::clone(&to.disk), self.node.random_uuid());
+        FutureLog::create(disk, &to.path, &log, self.partition.topic_id(), unique, clock::now())
+            .map_err(Failure::To)
+    }
+
+    fn facts(&self, future: &FutureLog) -> Result<Facts, Failure> {
+        let (id, to) = (self.partition.id(), &self.moving.to);
+        let image = self.node.newest_image();
+        let assigned =
+            image.partition(&id.topic, id.partition).map(|state| state.directory_of(self.node.id()));
+        let log = self.partition.log();
+        let missing = |before: Offset| {
+            let found = future.missing(&log, MAX_TAIL_BYTES + 1, before).map_err(Failure::From)?;
+            Ok(found.len_bytes())
+        };
+        let durable = log.durable_offset().min(log.high_watermark());
+        Ok(Facts {
+            is_wanted: self.moving.is_wanted(),
+            is_closed: self.partition.is_closed(),
+            from_is_offline: self.partition.home().is_offline(),
+            to_is_offline: to.is_offline(),
+            missing_durable_bytes: missing(durable)?,
+            missing_bytes: missing(log.log_end_offset())?,
+            is_assigned: !image.metadata_version().has_directories() || assigned == Some(to.id),
+        })
+    }
+
+    /// Copies some of what is durable.
+    fn copy(&self, future: &mut FutureLog) -> Result<u64, Failure> {
+        let limit =
+            self.node.broker_configs().int_while_running("replica.alter.log.dirs.io.max.bytes.per.second");
+        let Some(limit) = u64::try_from(limit).ok().filter(|limit| *limit > 0) else {
+            // Nothing passes until that is changed.
+            std::thread::sleep(WAIT_FOR_CHANGE);
+            return Ok(0);
+        };
+        let ranges = {
+            let log = self.partition.log();
+            future.follow_start(&log, clock::now()).map_err(Failure::To)?;
+            let durable = log.durable_offset().min(log.high_watermark());
+            // So little that a change of the limit is soon noticed.
+            future.missing(&log, CHUNK_BYTES.min(limit), durable).map_err(Failure::From)?.ranges
+        };
+        let mut copied = 0;
+        for range in &ranges {
+            match self.append(future, range) {
+                Ok(bytes) => copied += bytes,
+                Err(Failure::To(error)) if error.is_full() => {
+                    self.moving.to.note(&error);
+                    std::thread::sleep(WAIT_FOR_CHANGE);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let is_over =
+            || !self.moving.is_wanted() || self.partition.is_closed() || self.moving.to.is_offline();
+        self.node.moves().throttle.pay(copied as usize, limit as f64, is_over);
+        Ok(copied)
+    }
+
+    /// Appends a range of the log to the copy.
+    fn append(&self, future: &mut FutureLog, range: &FileRange) -> Result<u64, Failure> {
+        let mut bytes = vec![0; usize::try_from(range.len).unwrap_or_default()];
+        let read = range.file.read_at(&mut bytes, range.position).map_err(|source| {
+            Failure::From(LogError::Io {
+                operation: "read",
+                path: self.partition.home().path.clone(),
+                source,
+            })
+        })?;
+        future.append(&bytes[..read], clock::now()).map_err(Failure::To)?;
+        Ok(read as u64)
+    }
+
+    /// Copies what is left, and puts the copy in the place of the log. The copy again where more than that is left.
+    fn swap(&self, mut future: FutureLog, cleaned: Option<Offset>) -> Result<Option<FutureLog>, Failure> {
+        let (id, to, from) = (self.partition.id(), &self.moving.to, self.partition.home());
+        let _turn = self.node.moves().swapping.lock();
+        let mut log = self.partition.log();
+        if self.partition.is_closed() {
+            return Ok(Some(future));
+        }
+        future.follow_start(&log, clock::now()).map_err(Failure::To)?;
+        let end = log.log_end_offset();
+        for range in &future.missing(&log, MAX_TAIL_BYTES, end).map_err(Failure::From)?.ranges {
+            self.append(&mut future, range)?;
+        }
+        if !future.missing(&log, 0, end).map_err(Failure::From)?.ranges.is_empty() {
+            return Ok(Some(future));
+        }
+        let checkpoint = |new: &log::Log| {
+            to.expect(id, new.durable_offset(), new.log_start_offset());
+            self.node.partitions().write_checkpoints(to)?;
+            cleaned.map_or(Ok(()), |cleaned| to.set_cleaned(id, cleaned, || false))
+        };
+        let moved = log.move_to(future, self.node.random_uuid(), clock::now(), checkpoint);
+        let files = match moved {
+            Ok(files) => files,
+            Err(error) => {
+                drop(log);
+                to.forget(id);
+                return Err(match error {
+                    MoveError::To(error) => Failure::To(error),
+                    MoveError::From(error) => Failure::From(error),
+                });
+            }
+        };
+        self.has_moved(log, &from);
+        if let Err(error) = log_dir::remove_partition(&*from.disk, &files) {
+            tracing::warn!(directory = %files.display(), %error, "cannot remove what the partition has left; it goes at the next start");
+            from.note(&error);
+        }
+        Ok(None)
+    }
+
+    fn has_moved(&self, log: MutexGuard<'_, log::Log>, from: &Directory) {
+        let (id, to) = (self.partition.id(), &self.moving.to);
+        self.partition.moved_to(log, Arc::clone(to));
+        to.opened(id);
+        from.removed(id);
+        for directory in [&**to, from] {
+            if let Err(error) = self.node.partitions().write_checkpoints(directory) {
+                tracing::error!(directory = %directory.path.display(), %error, "cannot write checkpoints");
+            }
+        }
+    }
+
+    /// Tells the controller where the partition is.
+    fn assign(&self, directory: &Directory) -> Result<(), Failure> {
+        let assignment = Assignment {
+            topic_id: self.partition.topic_id(),
+            partition: self.partition.index(),
+            directory: directory.id,
+        };
+        let assigned = homes::assign(&self.node, vec![assignment]);
+        self.node.runtime.block_on(assigned).map_err(Failure::Controller)
+    }
+
+    /// The partition stays where it was: the metadata may say otherwise by now.
+    fn take_back(&self, from: &Directory) {
+        let id = self.partition.id();
+        let image = self.node.newest_image();
+        let state = image.partition(&id.topic, id.partition);
+        let is_elsewhere = state.is_some_and(|state| state.directory_of(self.node.id()) == self.moving.to.id);
+        // At the end of the node the next start looks where it is.
+        if is_elsewhere
+            && image.metadata_version().has_directories()
+            && (!self.partition.is_closed() || from.is_offline())
+            && let Err(error) = self.assign(from)
+        {
+            tracing::error!(partition = %id, %error, "the metadata has the partition in a log directory where it is not");
+        }
+    }
+
+    /// Removes the copy.
+    fn discard(&self, future: Option<FutureLog>) {
+        let (to, id) = (&self.moving.to, self.partition.id());
+        if to.is_offline() {
+            return;
+        }
+        let paths = match future {
+            Some(future) => vec![future.path().to_owned()],
+            // It was consumed.
+            None => {
+                let all = log_dir::list(&*to.disk, &to.path).map(|contents| contents.future);
+                let of_this = all.unwrap_or_default().into_iter().filter(|(found, _)| found == id);
+                of_this.map(|(_, path)| path).collect()
+            }
+        };
+        for path in paths {
+            if let Err(error) = log_dir::remove_partition(&*to.disk, &path) {
+                tracing::error!(directory = %path.display(), %error, "cannot remove what is left of a move");
+                to.note(&error);
+            }
+        }
+    }
+}
