@@ -17,11 +17,11 @@ use stdx::Now;
 use super::flush::Durability;
 use super::{Log, roll_jitter_ms, swap};
 use crate::config::LogConfig;
-use crate::dir::{DELETED, Dir, Kind, parse_name};
+use crate::dir::{DELETED, Dir, Kind, file_name, parse_name};
 use crate::disk::Disk;
 use crate::error::{At as _, Error, Result, corrupt};
 use crate::leader_epochs::LeaderEpochs;
-use crate::producer::ProducerState;
+use crate::producer::{self, ProducerState};
 use crate::scan::{Found, Scanner};
 use crate::segment::{Segment, is_not_found};
 
@@ -191,10 +191,13 @@ impl Log {
         let bases = self.segments().skip(1).map(|next| next.base_offset);
         let dead = bases.take_while(|base| *base <= self.log_start_offset).count();
         let Some(base) = self.segments().nth(dead).map(|first| first.base_offset) else { return Ok(()) };
-        if dead == 0 || self.read_snapshot(base)?.is_none() {
+        if dead == 0 {
             return Ok(());
         }
-        // What an earlier process has written may be in the page cache only.
+        let Some(producers) = self.read_snapshot(base)? else { return Ok(()) };
+        // What an earlier process has written may be in the page cache only, and there for good where it was told that a sync
+        // has failed.
+        self.dir.write(&file_name(base, Kind::Snapshot), &producer::encode(&producers))?;
         self.sync_producers_at(base)?;
         for segment in self.older.drain(..dead).collect::<Vec<_>>() {
             for path in self.mark_deleted(&segment)? {
