@@ -32,10 +32,26 @@ def headlines(results):
     yield "idle memory, resident", 1 / 25, of(results, "memory", "resident, MiB", lambda case: case.get("what") == "idle")
     yield "broker CPU per GB produced", 0.7, of(results, "throughput", "broker CPU s/GB", produce)
     yield "broker CPU per GB consumed", 0.9, of(results, "throughput", "broker CPU s/GB", consume)
+    yield "broker CPU per GB cleaned", 0.5, of(results, "compaction", "broker CPU s/GB")
+    for what, aim, metric in (("broker CPU to create 5,000 partitions", 1 / 10, "broker CPU, s"), ("memory of 5,000 partitions, resident", 1 / 10, "resident, KiB each")):
+        yield what, aim, of(results, "partitions", metric, lambda case: case.get("partitions") == 5_000)
+    yield "restart with 6,000 partitions after kill -9", 1 / 5, of(
+        results, "partitions", "each has a record, s", lambda case: case.get("what") == "restart")
+    yield "broker CPU per GB produced against a bare receive-check-write loop, 1 KB", 1.5, against_loop(results, "produce", "receive_check_write")
+    yield "broker CPU per GB consumed against a bare sendfile loop, 1 KB", 1.25, against_loop(results, "consume", "sendfile")
     yield "p99 end to end, page cache", 0.5, of(results, "latency", "p99, ms", cached)
     yield "p99.9 end to end, page cache", 0.5, of(results, "latency", "p99.9, ms", cached)
     for metric in ("p99, ms", "p99.9, ms"):
         yield f"{metric.split(',')[0]} at 1,000/s: millstream on disk, Kafka's acks=all in page cache", 1.0, disk_against_cache(results, metric)
+
+
+def against_loop(results, direction, loop):
+    """What we take for what the machine cannot do without: librdkafka's and our own client, whose batches are large."""
+    bare = results.cell("limits", {"loop": loop}, "machine", "cpu_s_per_gb").median
+    cases = results.cases("throughput", direction=direction, records=matrix.LARGE.name, codec="none")
+    wanted = [case for case in cases if "Java" not in case["client"] and case.get("mode", matrix.CACHE.name) == matrix.CACHE.name]
+    found = (results.cell("throughput", case, "millstream", "broker CPU s/GB").median for case in wanted)
+    return [ours / bare for ours in found if ours is not None and bare]
 
 
 def disk_against_cache(results, metric):

@@ -12,9 +12,9 @@ import matrix
 import process
 import systems
 import wire
-from suites import latency, limits, memory, partitions, start, throughput
+from suites import compaction, latency, limits, memory, partitions, start, throughput
 
-COLD = {"start": start.run, "memory": memory.run}
+COLD = {"start": start.run, "memory": memory.run, "compaction": compaction.run}
 # In this order, on one broker that has warmed up. Partitions come last: they stay.
 WARM = {"throughput": throughput.run, "latency": latency.run, "retention": latency.retention,
         "producers50": latency.producers50, "partitions": partitions.run}

@@ -38,10 +38,10 @@ def java_consume(system, topic, records):
                 "--num-records", records, "--timeout", 20000)
 
 
-def own_produce(system, topic, mode, shape, codec, records, rate=0):
+def own_produce(system, topic, mode, shape, codec, records, rate=0, keys=None):
     return [Tools.own, "produce", "--bootstrap", system.bootstrap, "--topic", topic, "--records", records,
             "--size", shape.size, *(["--keyed"] if shape.keyed else []), "--acks", mode.acks, "--codec", codec,
-            *(["--rate", rate] if rate else [])]
+            *(["--rate", rate] if rate else []), *(["--keys", keys] if keys else [])]
 
 
 def own_consume(system, topic, records):

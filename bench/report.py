@@ -67,6 +67,7 @@ def page(results):
     memory = ["resident, MiB", "anonymous, MiB", "live heap, MiB", "CPU, % of a core"]
     each = ["resident, KiB each", "live heap, KiB each", "broker CPU, ms each"]
     partitions = ["answered, s", "each has a record, s", "broker CPU, s", "resident, KiB each", "live heap, KiB each", "idle CPU after, % of a core"]
+    compaction = ["broker CPU s/GB", "until clean, s", "GB", "left, %"]
     produce, consume = results.cases("throughput", direction="produce"), results.cases("throughput", direction="consume")
     cpu = ["broker CPU s/GB", "broker CPU s/M records"]
     growth = [case for case in results.cases("memory") if "count" in case]
@@ -80,6 +81,9 @@ def page(results):
         "load": by_system(results, "throughput", results.cases("throughput", what="memory under load"), ["what"], ["resident, MiB"]),
         "each": by_system(results, "memory", growth, ["what", "count"], each),
         "partitions": by_system(results, "partitions", results.cases("partitions"), ["partitions"], partitions),
+        "restart": by_system(results, "partitions", results.cases("partitions", what="restart"), ["restart of partitions"],
+                             ["first answer, s", "each has a record, s", "broker CPU, s"]),
+        "compaction": by_system(results, "compaction", results.cases("compaction"), ["records", "codec", "superseded"], compaction),
         "produce_rate": side_by_side(results, "throughput", produce, ["client", *ACK], ["MB/s", "records/s"]),
         "produce_cpu": side_by_side(results, "throughput", produce, ["client", *ACK], cpu),
         "consume_rate": side_by_side(results, "throughput", consume, ["client", "records", "codec"], ["MB/s", "records/s"]),

@@ -43,11 +43,11 @@ def free_ports(count):
 
 
 class System:
-    """A broker. `start` may be called again after `stop`: it finds its data."""
+    """A broker. `start` may be called again after `stop` or `kill`: it finds its data."""
 
     name = None
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, **more):
         self.folder = tempfile.mkdtemp(prefix=f"{self.name}.", dir=scratch)
         self.process = None
         self.port, self.controller = free_ports(2)
@@ -59,13 +59,17 @@ class System:
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller}",
-            "log.dirs": os.path.join(self.folder, "data"),
-            **PROPERTIES, **self.own_properties(),
+            "log.dirs": self.data,
+            **PROPERTIES, **self.own_properties(), **more,
         }
         self.properties = os.path.join(self.folder, "server.properties")
         with open(self.properties, "w") as file:
             file.writelines(f"{key}={value}\n" for key, value in properties.items())
         self.prepare()
+
+    @property
+    def data(self):
+        return os.path.join(self.folder, "data")
 
     @property
     def pid(self):
@@ -122,6 +126,10 @@ class System:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def __enter__(self):
         return self

@@ -3,7 +3,7 @@ import socket
 import struct
 import time
 
-PRODUCE, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS = 0, 3, 18, 19, 20
+PRODUCE, METADATA, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, INCREMENTAL_ALTER_CONFIGS = 0, 3, 18, 19, 20, 44
 DEADLINE_S = 60
 
 
@@ -69,6 +69,15 @@ class Connection:
         error = struct.unpack(">h", answer[8 + 4 + 2 + len(name):][:2])[0]
         if error:
             raise Refused(f"DeleteTopics: error {error}")
+
+    def set_topic(self, name, configs):
+        """Sets properties of a topic; others stay."""
+        pairs = b"".join(string(key) + b"\0" + string(value) for key, value in configs.items())
+        resource = b"\2" + string(name) + struct.pack(">i", len(configs)) + pairs
+        answer = self.ask(INCREMENTAL_ALTER_CONFIGS, 0, struct.pack(">i", 1) + resource + b"\0")
+        error = struct.unpack(">h", answer[4 + 4 + 4:][:2])[0]
+        if error:
+            raise Refused(f"IncrementalAlterConfigs: error {error}")
 
     def produce(self, topic, partitions, acks):
         """One record to each partition in one request: the partitions that refused it."""

@@ -19,7 +19,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::payload::{Numbers, key, values};
+use crate::payload::{KEYS, Numbers, key, values};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -167,7 +167,7 @@ fn send(args: &Args, producers: &[Producer], clock: Instant, start_ns: u64, tota
         late_ns = late_ns.max(now_ns - due_ns);
         let mut value = values[i as usize % values.len()].to_vec();
         value[..8].copy_from_slice(&due_ns.to_be_bytes());
-        let key = args.keyed.then(|| key(&mut numbers));
+        let key = args.keyed.then(|| key(&mut numbers, KEYS));
         let mut record = BaseRecord::<[u8], [u8]>::to(&args.topic).payload(&value);
         if let Some(key) = &key {
             record = record.key(key);

@@ -12,7 +12,7 @@ use protocol::compression::Compression;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::payload::{Numbers, key, values};
+use crate::payload::{KEYS, Numbers, key, values};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProduceArgs {
@@ -28,6 +28,9 @@ pub(crate) struct ProduceArgs {
     /// With keys.
     #[arg(long)]
     keyed: bool,
+    /// How many different keys.
+    #[arg(long, default_value_t = KEYS, value_parser = clap::value_parser!(u64).range(1..))]
+    keys: u64,
     /// 0, 1 or all.
     #[arg(long, default_value = "all")]
     acks: String,
@@ -70,7 +73,7 @@ pub(crate) fn produce(args: &ProduceArgs) -> Result<Value> {
             }
             let record = ProducerRecord {
                 topic: args.topic.clone(),
-                key: args.keyed.then(|| key(&mut numbers)),
+                key: args.keyed.then(|| key(&mut numbers, args.keys)),
                 value: Some(values[i as usize % values.len()].clone()),
                 ..Default::default()
             };

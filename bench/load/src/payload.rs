@@ -34,8 +34,8 @@ const WORDS: [&str; 24] = [
 ];
 /// How many different records there are.
 const VARIETY: u64 = 2_000;
-/// How many different keys there are.
-const KEYS: u64 = 10_000;
+/// How many different keys there are, where nothing else is asked for.
+pub(crate) const KEYS: u64 = 10_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -91,9 +91,9 @@ fn value(size: usize, numbers: &mut Numbers) -> Bytes {
     text.into()
 }
 
-/// A key of 12 bytes out of ten thousand.
-pub(crate) fn key(numbers: &mut Numbers) -> Bytes {
-    format!("customer{:04}", numbers.below(KEYS)).into()
+/// A key out of so many; of ten thousand they have 12 bytes.
+pub(crate) fn key(numbers: &mut Numbers, keys: u64) -> Bytes {
+    format!("customer{:04}", numbers.below(keys)).into()
 }
 
 #[cfg(test)]
