@@ -77,7 +77,11 @@ fn batch(records: usize, value_bytes: usize, codec: Codec, key: usize, keys: usi
             b'a' + (random >> 60) as u8
         };
         let value: Vec<u8> = (0..value_bytes).map(|_| letter()).collect();
-        let key = format!("key-{}", number % keys);
+        // No two neighbours among the keys.
+        let key = format!(
+            "customer{:04}",
+            ((number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % keys as u64
+        );
         let record = NewRecord {
             timestamp: NOW.unix_ms,
             key: Some(key.as_bytes()),
