@@ -204,3 +204,74 @@ fn what_cannot_be_moved_is_refused_and_what_is_to_come_is_remembered() {
         left.into_iter().all(|name| !name.starts_with("gone")).then_some(())
     });
 }
+
+#[test]
+fn a_move_into_a_directory_that_fails_leaves_the_partition_where_it_is() {
+    let mut node = Node::start_with(&[DIRS]);
+    let mut wire = Wire::connect(node.address);
+    let topic = create_topic(&mut wire, "stays", 1, &[]);
+    for value in values(10) {
+        append(&mut wire, topic, batch(&[&value]));
+    }
+    let victim = create_topic(&mut wire, "victim", 1, &[]);
+    assert_eq!((&*places(&mut wire, "stays")[0].0, &*places(&mut wire, "victim")[0].0), ("d1", "d2"));
+    limit(&mut wire, 0);
+    assert_eq!(alter(&mut wire, &node, "stays", "d2"), NONE);
+    let copy = eventually("a copy", || {
+        folders(&node.folder().join("d2")).into_iter().find(|name| name.ends_with("-future"))
+    });
+
+    // The first flush of the other one makes a file in its directory, which is no more.
+    let in_the_way = node.folder().join("d2/victim-0");
+    fs::rename(&in_the_way, node.folder().join("away")).unwrap();
+    fs::write(&in_the_way, "in the way").unwrap();
+    let storage_error = code(ErrorCode::KafkaStorageError);
+    assert_eq!(produce(&mut wire, 13, victim, batch(&["never"])).error_code, storage_error);
+    eventually("the end of the move", || (places(&mut wire, "stays").len() == 1).then_some(()));
+    assert_eq!(alter(&mut wire, &node, "stays", "d2"), storage_error);
+    assert_eq!(alter(&mut wire, &node, "victim", "d1"), storage_error);
+    assert_eq!(append(&mut wire, topic, batch(&["after"])), 10);
+    assert_eq!(metadata(&mut wire, Some(&["stays"])).topics[0].partitions[0].leader_id, 1);
+
+    // With the directory the move is back.
+    node.kill();
+    fs::remove_file(&in_the_way).unwrap();
+    fs::rename(node.folder().join("away"), &in_the_way).unwrap();
+    assert!(folders(&node.folder().join("d2")).contains(&copy));
+    node.start_again();
+    let mut wire = Wire::connect(node.address);
+    limit(&mut wire, i64::MAX);
+    wait_until_at(&mut wire, "stays", "d2");
+    assert_eq!(read_all(&mut wire, topic).len(), 11);
+}
+
+#[test]
+fn a_partition_whose_move_was_begun_is_not_begun_anew_without_its_log() {
+    let mut node = Node::start_with(&[DIRS, "metadata.log.dir=d2"]);
+    let mut wire = Wire::connect(node.address);
+    let topic = create_topic(&mut wire, "only", 1, &[]);
+    append(&mut wire, topic, batch(&["a"]));
+    assert_eq!(places(&mut wire, "only")[0].0, "d1");
+    limit(&mut wire, 0);
+    assert_eq!(alter(&mut wire, &node, "only", "d2"), NONE);
+    eventually("a copy", || {
+        folders(&node.folder().join("d2")).iter().any(|name| name.ends_with("-future")).then_some(())
+    });
+    assert!(node.stop().success());
+    let (d1, away) = (node.folder().join("d1"), node.folder().join("away"));
+    fs::rename(&d1, &away).unwrap();
+    fs::write(&d1, "no directory").unwrap();
+    node.start_again();
+    let mut wire = Wire::connect(node.address);
+    let storage_error = code(ErrorCode::KafkaStorageError);
+    assert_eq!(produce(&mut wire, 13, topic, batch(&["lost"])).error_code, storage_error);
+
+    assert!(node.stop().success());
+    fs::remove_file(&d1).unwrap();
+    fs::rename(&away, &d1).unwrap();
+    node.start_again();
+    let mut wire = Wire::connect(node.address);
+    limit(&mut wire, i64::MAX);
+    wait_until_at(&mut wire, "only", "d2");
+    assert_eq!(append(&mut wire, topic, batch(&["b"])), 1);
+}

@@ -194,10 +194,11 @@ fn replica(
     };
     let assigned = state.directory_of(node.id());
     let is_here = node.partitions().online_directories().any(|home| home.id == assigned);
+    let may_be_lost = has_copy || !is_here && !is_new;
     Replica {
         assigned,
         is_new,
-        may_lose_records: (!is_here || has_copy) && (!state.isr.contains(&node.id()) || gives_up()),
+        may_lose_records: may_be_lost && (!state.isr.contains(&node.id()) || gives_up()),
         has_copy,
         preferred: None,
     }

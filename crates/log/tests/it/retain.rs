@@ -83,3 +83,20 @@ fn compacted_only_keeps_all_but_what_is_before_the_start() {
     assert_eq!(report.files_removed, deleted);
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(21), Offset(40)));
 }
+
+#[test]
+fn a_full_disk_keeps_retention_from_nothing_but_the_active_segment() {
+    let (disk, mut log) = twenty(&small());
+    log.set_high_watermark(log.log_end_offset());
+    log.flush().unwrap();
+    log.set_config(LogConfig { retention_ms: 1000, ..small() });
+    disk.set_capacity_bytes(disk.used_bytes());
+    let files = log.retain(at(1_000_000)).unwrap().files;
+    assert!(!log.is_fenced() && !files.is_empty());
+    assert_eq!(log.segment_count(), 1);
+    assert!(log.size_bytes() > 0, "a new segment would need room");
+    disk.set_capacity_bytes(disk.used_bytes() + 1000);
+    log.retain(at(1_000_000)).unwrap();
+    assert_eq!((log.log_start_offset(), log.size_bytes()), (Offset(40), 0));
+    assert_eq!(append(&mut log, plain(1)).first_offset, Offset(40));
+}
