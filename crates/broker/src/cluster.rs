@@ -3,6 +3,7 @@
 //! The quorum applies committed records here and nowhere else; readers load the current image without a lock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use metadata::{ClusterImage, MetadataLoader, records};
@@ -10,12 +11,20 @@ use quorum::{CommittedBatch, Fault, LoadedSnapshot, SnapshotRecords, StateMachin
 
 /// Where the newest image is.
 #[derive(Clone, Default)]
-pub(crate) struct Published(Arc<ArcSwap<ClusterImage>>);
+pub(crate) struct Published {
+    image: Arc<ArcSwap<ClusterImage>>,
+    in_transaction: Arc<AtomicBool>,
+}
 
 impl Published {
     /// The image as of now.
     pub(crate) fn load(&self) -> Arc<ClusterImage> {
-        self.0.load_full()
+        self.image.load_full()
+    }
+
+    /// Whether a transaction of the metadata log is open after that.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Acquire)
     }
 }
 
@@ -32,7 +41,8 @@ impl Publisher {
 
     fn publish(&mut self) {
         let (image, _) = self.loader.publish();
-        self.published.0.store(Arc::new(image));
+        self.published.image.store(Arc::new(image));
+        self.published.in_transaction.store(self.loader.in_transaction(), Ordering::Release);
     }
 }
 
@@ -76,4 +86,44 @@ fn snapshot_records(image: &ClusterImage) -> Vec<bytes::Bytes> {
     framed
         .collect::<Result<_, _>>()
         .expect("a record of the image is one that this metadata.version can carry")
+}
+
+#[cfg(test)]
+mod tests {
+    use metadata::MetadataVersion;
+    use protocol::messages::{
+        AbortTransactionRecord, BeginTransactionRecord, EndTransactionRecord, ProducerIdsRecord,
+    };
+    use protocol::{LeaderEpoch, MetadataRecord, Offset};
+
+    use super::*;
+
+    #[test]
+    fn an_open_transaction_is_told_of_and_not_seen() {
+        let published = Published::default();
+        let mut publisher = Publisher::new(published.clone());
+        let ids = |next_producer_id| {
+            let record = ProducerIdsRecord { next_producer_id, ..ProducerIdsRecord::default() };
+            MetadataRecord::ProducerIds(record)
+        };
+        let mut offset = 0;
+        let mut check = |records: &[MetadataRecord<'_>], next: i64, open: bool| {
+            let framed = records.iter().map(|r| records::encode(r, MetadataVersion::LATEST).unwrap().into());
+            let batch = CommittedBatch {
+                base_offset: Offset(offset),
+                epoch: LeaderEpoch(1),
+                append_time_ms: 0,
+                records: framed.collect(),
+            };
+            offset = batch.next_offset().get();
+            publisher.apply(&batch).unwrap();
+            let image = published.load();
+            assert_eq!((image.next_producer_id().get(), published.in_transaction()), (next, open));
+        };
+        check(&[ids(1)], 1, false);
+        check(&[MetadataRecord::BeginTransaction(BeginTransactionRecord::default()), ids(2)], 1, true);
+        check(&[MetadataRecord::AbortTransaction(AbortTransactionRecord::default())], 1, false);
+        check(&[MetadataRecord::BeginTransaction(BeginTransactionRecord::default()), ids(3)], 1, true);
+        check(&[MetadataRecord::EndTransaction(EndTransactionRecord::default())], 3, false);
+    }
 }

@@ -19,11 +19,11 @@ use log::disk::{Disk, LockGuard, OsDisk};
 use log::{Log, log_dir};
 use metadata::configs::ServerConfig;
 use metadata::controller::activation_records;
-use metadata::{ClusterImage, MetadataLoader, MetadataVersion, records};
+use metadata::{ClusterImage, MetadataVersion, records};
 use parking_lot::Mutex;
 use protocol::messages::BrokerRegistrationRequest;
 use protocol::messages::broker_registration_request::{Feature, Listener as RegisteredListener};
-use protocol::{BrokerId, ErrorCode, Uuid};
+use protocol::{BrokerId, ErrorCode, MetadataRecord, Uuid};
 use quorum::{MetadataQuorum as _, Options, RaftQuorum, Voter};
 use stdx::Random;
 use tokio::net::{TcpListener, TcpSocket};
@@ -596,11 +596,20 @@ async fn open_quorum(
     options.max_bytes_between_snapshots = config.metadata_log.max_record_bytes_between_snapshots;
     options.max_snapshot_interval =
         Duration::from_millis(config.metadata_log.max_snapshot_interval_ms.unwrap_or(0));
+    let framed = |records: Vec<MetadataRecord<'_>>| {
+        let framed =
+            records.iter().map(|record| records::encode(record, MetadataVersion::LATEST).map(Bytes::from));
+        framed.collect::<Result<_, _>>().unwrap_or_default()
+    };
     // What the first records of a new log are.
-    let first = activation_records(&MetadataLoader::default());
-    let framed = first.iter().map(|record| records::encode(record, MetadataVersion::LATEST).map(Bytes::from));
-    options.bootstrap_records = framed.collect::<Result<_, _>>().unwrap_or_default();
-    Ok(RaftQuorum::open(options, Publisher::new(published.clone())).await?)
+    options.bootstrap_records = framed(activation_records(&ClusterImage::default(), false));
+    let quorum = RaftQuorum::open(options, Publisher::new(published.clone())).await?;
+    // What the last controller left open.
+    let activation: Vec<Bytes> = framed(activation_records(&published.load(), published.in_transaction()));
+    if !activation.is_empty() {
+        quorum.propose(activation).await?;
+    }
+    Ok(quorum)
 }
 
 /// Registers this broker with the controller, tells where its partitions are, and lets it serve.

@@ -7,22 +7,22 @@ use protocol::messages::{
 };
 
 use crate::image::text;
-use crate::{MetadataLoader, MetadataVersion};
+use crate::{ClusterImage, MetadataVersion};
 
-/// The records to append before anything else.
+/// The records to append before anything else: to an image, and whether a transaction is open after it.
 ///
 /// A new cluster is finalized at [`MetadataVersion::LATEST`]. Other features are finalized with what they stand for:
 /// `group.version`, `transaction.version`, `share.version`, `streams.version` and
 /// `eligible.leader.replicas.version`, which Kafka 4.4 sets here, come with their protocols.
-pub fn activation_records(loader: &MetadataLoader) -> Vec<MetadataRecord<'static>> {
+pub fn activation_records(image: &ClusterImage, in_transaction: bool) -> Vec<MetadataRecord<'static>> {
     let mut records = vec![];
-    if loader.in_transaction() {
+    if in_transaction {
         records.push(MetadataRecord::AbortTransaction(AbortTransactionRecord {
             reason: Some(text("Controller failover")),
             ..AbortTransactionRecord::default()
         }));
     }
-    if loader.image().last_offset().is_none() {
+    if image.last_offset().is_none() {
         records.push(MetadataRecord::BeginTransaction(BeginTransactionRecord {
             name: Some(text("Bootstrap records")),
             ..BeginTransactionRecord::default()
@@ -42,6 +42,11 @@ mod tests {
     use protocol::Offset;
 
     use super::*;
+    use crate::MetadataLoader;
+
+    fn of(loader: &MetadataLoader) -> Vec<MetadataRecord<'static>> {
+        activation_records(loader.image(), loader.in_transaction())
+    }
 
     fn replay(loader: &mut MetadataLoader, from: i64, records: &[MetadataRecord<'_>]) {
         for (record, offset) in records.iter().zip(from..) {
@@ -52,19 +57,19 @@ mod tests {
     #[test]
     fn a_new_cluster_is_finalized_and_an_old_one_left_alone() {
         let mut loader = MetadataLoader::default();
-        let records = activation_records(&loader);
+        let records = of(&loader);
         replay(&mut loader, 0, &records);
         assert_eq!(loader.image().metadata_version(), MetadataVersion::LATEST);
         assert!(loader.image().features().is_empty());
-        assert_eq!(activation_records(&loader), []);
+        assert_eq!(of(&loader), []);
     }
 
     #[test]
     fn a_bootstrap_that_was_cut_off_is_aborted_and_done_again() {
         let mut loader = MetadataLoader::default();
-        let records = activation_records(&loader);
+        let records = of(&loader);
         replay(&mut loader, 0, &records[..2]);
-        let again = activation_records(&loader);
+        let again = of(&loader);
         let kinds: Vec<i16> = again.iter().map(MetadataRecord::api_key).collect();
         assert_eq!(kinds, [25, 23, 12, 24]);
         replay(&mut loader, 2, &again);

@@ -37,7 +37,7 @@ impl World {
             next_offset: 0,
             log: vec![],
         };
-        world.append(activation_records(&world.loader));
+        world.append(activation_records(world.loader.image(), world.loader.in_transaction()));
         world
     }
 

@@ -33,7 +33,7 @@ impl Cluster {
             loader: MetadataLoader::default(),
             log: Vec::new(),
         };
-        cluster.append(activation_records(&cluster.loader));
+        cluster.append(activation_records(cluster.loader.image(), cluster.loader.in_transaction()));
         cluster
     }
 
