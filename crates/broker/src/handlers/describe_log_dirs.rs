@@ -47,8 +47,13 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             if asked.as_ref().is_some_and(|asked| !asked.contains(&(&*id.topic, id.partition))) {
                 continue;
             }
+            let open = node.partitions().by_name(&id.topic, id.partition);
+            // One that is there, and waits for the end of a move elsewhere.
+            if open.as_ref().is_some_and(|open| open.directory() == directory.index) {
+                continue;
+            }
             let progress = moving.progress();
-            let end = node.partitions().by_name(&id.topic, id.partition).map(|open| open.offsets().1);
+            let end = open.map(|open| open.offsets().1);
             topics.entry(id.topic.to_string()).or_default().push(DescribeLogDirsPartition {
                 partition_index: id.partition,
                 partition_size: progress.size_bytes as i64,
