@@ -275,3 +275,35 @@ fn a_partition_whose_move_was_begun_is_not_begun_anew_without_its_log() {
     wait_until_at(&mut wire, "only", "d2");
     assert_eq!(append(&mut wire, topic, batch(&["b"])), 1);
 }
+
+#[test]
+fn whenever_the_node_is_killed_the_partition_is_in_one_place_with_everything() {
+    let mut node = Node::start_with(&[DIRS]);
+    let topic = create_topic(&mut Wire::connect(node.address), "killed", 1, &[("segment.bytes", "1048576")]);
+    let mut sent = vec![];
+    let mut homes = std::collections::BTreeSet::new();
+    for round in 0..16 {
+        let mut wire = Wire::connect(node.address);
+        let places = places(&mut wire, "killed");
+        let (home, _) = places.iter().find(|(_, row)| !row.is_future_key).expect("a home");
+        homes.insert(home.clone());
+        // The end of a move comes earlier or later than that of the node.
+        let before = sent.len();
+        for number in 0..40 {
+            if number == round * 2 {
+                let to = if home == "d1" { "d2" } else { "d1" };
+                assert_eq!(alter(&mut wire, &node, "killed", to), NONE);
+            }
+            let value = format!("{} {}", sent.len(), "x".repeat(20_000));
+            assert_eq!(append(&mut wire, topic, batch(&[&value])), sent.len() as i64);
+            sent.push(value);
+        }
+        assert_eq!(sent.len(), before + 40);
+        node.kill();
+        node.start_again();
+        let found: Vec<String> =
+            read_all(&mut Wire::connect(node.address), topic).into_iter().map(|(_, value)| value).collect();
+        assert!(found == sent, "{} of {} records", found.len(), sent.len());
+    }
+    assert_eq!(homes.len(), 2, "it moves");
+}
