@@ -33,7 +33,7 @@ def headlines(results):
     yield "broker CPU per GB produced", 0.7, of(results, "throughput", "broker CPU s/GB", produce)
     yield "broker CPU per GB consumed", 0.9, of(results, "throughput", "broker CPU s/GB", consume)
     yield "broker CPU per GB cleaned", 0.5, of(results, "compaction", "broker CPU s/GB")
-    for what, aim, metric in (("broker CPU to create 5,000 partitions", 1 / 10, "broker CPU, s"), ("memory of 5,000 partitions, resident", 1 / 10, "resident, KiB each")):
+    for what, aim, metric in (("broker CPU to create 5,000 partitions", 1 / 10, "broker CPU, s"), ("memory of a broker with 5,000 partitions, resident", 1 / 10, "resident in all, MiB")):
         yield what, aim, of(results, "partitions", metric, lambda case: case.get("partitions") == 5_000)
     yield "restart with 6,000 partitions after kill -9", 1 / 5, of(
         results, "partitions", "each has a record, s", lambda case: case.get("what") == "restart")

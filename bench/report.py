@@ -66,7 +66,7 @@ def page(results):
     latency = ["p50, ms", "p99, ms", "p99.9, ms", "p99.99, ms", "max, ms", "sent late at most, ms", "broker CPU s/M records"]
     memory = ["resident, MiB", "anonymous, MiB", "live heap, MiB", "CPU, % of a core"]
     each = ["resident, KiB each", "live heap, KiB each", "broker CPU, ms each"]
-    partitions = ["answered, s", "each has a record, s", "broker CPU, s", "resident, KiB each", "live heap, KiB each", "idle CPU after, % of a core"]
+    partitions = ["answered, s", "each has a record, s", "broker CPU, s", "resident in all, MiB", "resident, KiB each", "live heap, KiB each", "idle CPU after, % of a core"]
     compaction = ["broker CPU s/GB", "until clean, s", "GB", "left, %"]
     produce, consume = results.cases("throughput", direction="produce"), results.cases("throughput", direction="consume")
     cpu = ["broker CPU s/GB", "broker CPU s/M records"]

@@ -20,13 +20,14 @@ def run(bench, system):
             fill(connection, name, count, watch)
             used = watch.read()
             time.sleep(1 if bench.quick else 3)
-            grown = process.memory_mib(system.pid)[0] - resident
+            in_all = process.memory_mib(system.pid)[0]
+            grown = in_all - resident
             live = None if live is None else (system.live_heap_mib() - live) * 1024 / count
             idle = process.Watch(system.pid)
             time.sleep(2 if bench.quick else 5)
             idle = idle.read()
             add({"answered, s": answered, "each has a record, s": used["wall_s"], "broker CPU, s": used["broker_cpu_s"],
-                 "resident, KiB each": grown * 1024 / count, "live heap, KiB each": live,
+                 "resident in all, MiB": in_all, "resident, KiB each": grown * 1024 / count, "live heap, KiB each": live,
                  "idle CPU after, % of a core": idle["broker_cpu_s"] / idle["wall_s"] * 100}, used)
     restart(bench, system)
 
@@ -52,4 +53,5 @@ def restart(bench, system):
         answered = system.since_start_ms() / 1000
         for count in COUNTS:
             fill(connection, f"wide-{count}", count, watch)
-        add({"first answer, s": answered, "each has a record, s": system.since_start_ms() / 1000, "broker CPU, s": process.cpu_s(system.pid)}, watch.read())
+        add({"first answer, s": answered, "each has a record, s": system.since_start_ms() / 1000, "broker CPU, s": process.cpu_s(system.pid),
+             "resident in all, MiB": process.memory_mib(system.pid)[0]}, watch.read())
