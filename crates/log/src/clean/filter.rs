@@ -7,11 +7,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use protocol::records::{Batch, BatchBuilder, ControlType, Error, NewRecord, Record};
+use protocol::records::{Batch, BatchBuilder, ControlType, Error, NewRecord};
 use protocol::{Offset, ProducerEpoch, ProducerId};
 
-use super::offset_map::OffsetMap;
+use super::offset_map::{KeyHash, OffsetMap};
 use super::transactions::{Control, Marker, Transactions};
 use crate::producer::ProducerState;
 use crate::txn_index::AbortedTxn;
@@ -91,31 +92,91 @@ pub(crate) fn clean<'a>(
     }
 
     let unpacked = batch.decompress(rules.max_decompressed_bytes)?;
-    let mut kept = Vec::with_capacity(header.record_count as usize);
-    let (mut all, mut has_tombstones) = (true, false);
-    for record in batch.records(&unpacked) {
-        let record = record?;
-        let keep = !drop_all && (is_control || rules.keeps(&record, map, is_past_horizon));
-        if keep {
-            has_tombstones |= record.value.is_none();
-            kept.push(record);
+    let entries = Entry::all(batch, &unpacked, map)?;
+    let mut thinned = BatchBuilder::thinned(header)?;
+    let mut kept = Vec::with_capacity(entries.len());
+    let (mut records, mut has_tombstones) = (0, false);
+    for entries in entries.chunks(AT_ONCE) {
+        map.bring_near(entries.iter().filter_map(|entry| entry.key));
+        for entry in entries {
+            let keep = !drop_all && (is_control || rules.keeps(entry, map, is_past_horizon));
+            kept.push(keep);
+            records += u64::from(keep);
+            has_tombstones |= keep && entry.is_tombstone;
         }
-        all &= keep;
     }
-    let records = kept.len() as u64;
     let outcome = |bytes| Ok(Outcome { bytes, aborted, records });
-    if kept.is_empty() && !keep_header {
+    if records == 0 && !keep_header {
         return outcome(None);
     }
-    let set_horizon = (has_tombstones || (is_control && unneeded)) && horizon.is_none() && !kept.is_empty();
-    if all && !set_horizon {
+    let set_horizon = (has_tombstones || (is_control && unneeded)) && horizon.is_none() && records > 0;
+    if records == entries.len() as u64 && !set_horizon {
         return outcome(Some(Cow::Borrowed(batch.bytes())));
     }
-    let mut builder = BatchBuilder::like(header)?;
     if set_horizon {
-        builder = builder.delete_horizon(rules.now_ms.saturating_add(rules.delete_retention_ms));
+        let horizon = rules.now_ms.saturating_add(rules.delete_retention_ms);
+        return outcome(Some(Cow::Owned(with_horizon(batch, &unpacked, &kept, horizon)?)));
     }
-    for record in kept {
+    // What stays is taken in runs, as it is.
+    let mut at = 0;
+    for run in kept.chunk_by(|a, b| a == b) {
+        let of = &entries[at..at + run.len()];
+        at += run.len();
+        if let ([true, ..], [first, .., last] | [first @ last]) = (run, of) {
+            let max_timestamp = of.iter().map(|entry| entry.timestamp).max().unwrap_or(first.timestamp);
+            let bytes = &unpacked[first.bytes.start..last.bytes.end];
+            thinned.append_run(bytes, run.len() as i32, last.offset_delta, max_timestamp)?;
+        }
+    }
+    outcome(Some(Cow::Owned(thinned.build()?)))
+}
+
+/// So many keys are looked up at the same time.
+pub(super) const AT_ONCE: usize = 16;
+
+/// What the cleaning needs to know of a record.
+struct Entry {
+    key: Option<KeyHash>,
+    offset: Offset,
+    offset_delta: i32,
+    timestamp: i64,
+    is_tombstone: bool,
+    /// Where it is in the unpacked records.
+    bytes: Range<usize>,
+}
+
+impl Entry {
+    fn all(batch: &Batch<'_>, unpacked: &[u8], map: &OffsetMap) -> Result<Vec<Self>, Error> {
+        let mut records = batch.records(unpacked);
+        let mut entries = Vec::with_capacity(records.size_hint().1.unwrap_or_default());
+        let mut start = 0;
+        while let Some(record) = records.next() {
+            let record = record?;
+            let end = unpacked.len() - records.rest().len();
+            entries.push(Self {
+                key: record.key.map(|key| map.hash(key)),
+                offset: record.offset,
+                offset_delta: record.offset_delta,
+                timestamp: record.timestamp,
+                is_tombstone: record.value.is_none(),
+                bytes: start..end,
+            });
+            start = end;
+        }
+        Ok(entries)
+    }
+}
+
+/// The batch with the records that stay, and the time from which its tombstones may go in place of its base timestamp.
+fn with_horizon(
+    batch: &Batch<'_>,
+    unpacked: &[u8],
+    kept: &[bool],
+    horizon_ms: i64,
+) -> Result<Vec<u8>, Error> {
+    let mut builder = BatchBuilder::like(batch.header())?.delete_horizon(horizon_ms);
+    for (record, _) in batch.records(unpacked).zip(kept).filter(|(_, keep)| **keep) {
+        let record = record?;
         let headers: Vec<_> = record.headers.iter().collect();
         builder.append(NewRecord {
             offset_delta: record.offset_delta,
@@ -125,7 +186,7 @@ pub(crate) fn clean<'a>(
             headers: &headers,
         })?;
     }
-    outcome(Some(Cow::Owned(builder.build()?)))
+    builder.build()
 }
 
 /// What the first record of a control batch says.
@@ -152,13 +213,13 @@ impl Rules {
             }
     }
 
-    fn keeps(&self, record: &Record<'_>, map: &OffsetMap, is_past_horizon: bool) -> bool {
-        if record.offset >= self.mapped_to {
+    fn keeps(&self, entry: &Entry, map: &OffsetMap, is_past_horizon: bool) -> bool {
+        if entry.offset >= self.mapped_to {
             return true;
         }
         // Without a key it cannot be: the leader refuses it.
-        let Some(key) = record.key else { return false };
-        let is_newest = map.get(key).is_none_or(|newest| record.offset >= newest);
-        is_newest && (record.value.is_some() || !is_past_horizon)
+        let Some(key) = entry.key else { return false };
+        let is_newest = map.get(key).is_none_or(|newest| entry.offset >= newest);
+        is_newest && !(entry.is_tombstone && is_past_horizon)
     }
 }

@@ -36,7 +36,7 @@ use crate::segment::{MAX_SEGMENT_BYTES, Segment};
 use crate::txn_index::AbortedTxn;
 use crate::validate::Refusal;
 
-use filter::Rules;
+use filter::{AT_ONCE, Rules};
 use offset_map::OffsetMap;
 use transactions::Transactions;
 
@@ -314,12 +314,18 @@ fn map_batch(
         return Ok(true);
     }
     let unpacked = batch.decompress(rules.max_decompressed_bytes).map_err(at)?;
-    for record in batch.records(&unpacked) {
-        let record = record.map_err(at)?;
-        if let Some(key) = record.key
-            && record.offset >= first_dirty
-            && !map.put(key, record.offset)
-        {
+    let mut keys = Vec::with_capacity(AT_ONCE);
+    let mut records = batch.records(&unpacked).peekable();
+    while records.peek().is_some() {
+        keys.clear();
+        for record in records.by_ref().take(AT_ONCE) {
+            let record = record.map_err(at)?;
+            if let Some(key) = record.key.filter(|_| record.offset >= first_dirty) {
+                keys.push((map.hash(key), record.offset));
+            }
+        }
+        map.bring_near(keys.iter().map(|(hash, _)| *hash));
+        if !keys.iter().all(|(hash, offset)| map.put(*hash, *offset)) {
             return Ok(false);
         }
     }

@@ -11,9 +11,12 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 /// What one key takes.
 pub(crate) const SLOT_BYTES: usize = size_of::<Slot>();
 
+/// What stands for a key.
+pub(crate) type KeyHash = [u64; 2];
+
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    hash: [u64; 2],
+    hash: KeyHash,
     /// Negative: the slot is free.
     offset: i64,
 }
@@ -46,8 +49,7 @@ impl OffsetMap {
     }
 
     /// Takes note of a record. `false` if there is no room for another key.
-    pub(crate) fn put(&mut self, key: &[u8], offset: Offset) -> bool {
-        let hash = self.hash(key);
+    pub(crate) fn put(&mut self, hash: KeyHash, offset: Offset) -> bool {
         let at = self.find(hash);
         if self.slots[at].offset < 0 {
             if self.len >= self.max_len {
@@ -60,9 +62,15 @@ impl OffsetMap {
     }
 
     /// The newest offset of a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Offset> {
-        let slot = self.slots[self.find(self.hash(key))];
+    pub(crate) fn get(&self, hash: KeyHash) -> Option<Offset> {
+        let slot = self.slots[self.find(hash)];
         (slot.offset >= 0).then_some(Offset(slot.offset))
+    }
+
+    /// Brings the slots of some keys near. Looking them up one by one would wait for the memory each time; here the
+    /// processor waits for all of them at once.
+    pub(crate) fn bring_near(&self, hashes: impl Iterator<Item = KeyHash>) {
+        std::hint::black_box(hashes.fold(0, |sum, hash| sum ^ self.slots[self.home(hash)].offset));
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -75,17 +83,22 @@ impl OffsetMap {
     }
 
     /// The slot of a hash, or the free one where it belongs. There is always one free.
-    fn find(&self, hash: [u64; 2]) -> usize {
+    fn find(&self, hash: KeyHash) -> usize {
         let slots = self.slots.len();
-        // The upper bits of a product spread over any number of slots.
-        let mut at = ((u128::from(hash[0]) * slots as u128) >> 64) as usize;
+        let mut at = self.home(hash);
         while self.slots[at].offset >= 0 && self.slots[at].hash != hash {
             at = if at + 1 == slots { 0 } else { at + 1 };
         }
         at
     }
 
-    fn hash(&self, key: &[u8]) -> [u64; 2] {
+    /// Where the search for a hash begins: the upper bits of a product spread over any number of slots.
+    fn home(&self, hash: KeyHash) -> usize {
+        ((u128::from(hash[0]) * self.slots.len() as u128) >> 64) as usize
+    }
+
+    /// What stands for a key here.
+    pub(crate) fn hash(&self, key: &[u8]) -> KeyHash {
         let mut hasher = self.hasher;
         hasher.write(key);
         let hash = hasher.finish128();
@@ -97,37 +110,47 @@ impl OffsetMap {
 mod tests {
     use super::*;
 
+    fn put(map: &mut OffsetMap, key: &[u8], offset: Offset) -> bool {
+        let hash = map.hash(key);
+        map.bring_near([hash].into_iter());
+        map.put(hash, offset)
+    }
+
+    fn get(map: &OffsetMap, key: &[u8]) -> Option<Offset> {
+        map.get(map.hash(key))
+    }
+
     #[test]
     fn keeps_the_newest_of_each_key() {
         let mut map = OffsetMap::new(1000, 1 << 20, 0.9, [1, 2]);
         for offset in 0..3000_i64 {
-            assert!(map.put(&(offset % 1000).to_be_bytes(), Offset(offset)));
+            assert!(put(&mut map, &(offset % 1000).to_be_bytes(), Offset(offset)));
         }
         assert_eq!(map.len(), 1000);
         for key in 0..1000_i64 {
-            assert_eq!(map.get(&key.to_be_bytes()), Some(Offset(2000 + key)));
+            assert_eq!(get(&map, &key.to_be_bytes()), Some(Offset(2000 + key)));
         }
-        assert_eq!(map.get(b""), None);
+        assert_eq!(get(&map, b""), None);
     }
 
     #[test]
     fn takes_no_more_than_it_has_room_for() {
         let mut map = OffsetMap::new(u64::MAX, 10 * SLOT_BYTES, 0.9, [1, 2]);
-        let put = (0..20_i64).filter(|key| map.put(&key.to_be_bytes(), Offset(*key))).count();
-        assert_eq!((put, map.len()), (9, 9));
-        assert!(map.put(&3_i64.to_be_bytes(), Offset(30)), "a key that is there needs no room");
-        assert_eq!(map.get(&3_i64.to_be_bytes()), Some(Offset(30)));
-        assert_eq!(map.get(&15_i64.to_be_bytes()), None);
+        let taken = (0..20_i64).filter(|key| put(&mut map, &key.to_be_bytes(), Offset(*key))).count();
+        assert_eq!((taken, map.len()), (9, 9));
+        assert!(put(&mut map, &3_i64.to_be_bytes(), Offset(30)), "a key that is there needs no room");
+        assert_eq!(get(&map, &3_i64.to_be_bytes()), Some(Offset(30)));
+        assert_eq!(get(&map, &15_i64.to_be_bytes()), None);
     }
 
     #[test]
     fn the_smallest_one_has_room_for_a_key() {
         let mut map = OffsetMap::new(0, 0, 0.9, [1, 2]);
-        assert!(map.put(b"a", Offset(5)));
-        assert!(!map.put(b"b", Offset(6)));
-        assert_eq!((map.get(b"a"), map.get(b"b")), (Some(Offset(5)), None));
+        assert!(put(&mut map, b"a", Offset(5)));
+        assert!(!put(&mut map, b"b", Offset(6)));
+        assert_eq!((get(&map, b"a"), get(&map, b"b")), (Some(Offset(5)), None));
         let mut full = OffsetMap::new(10, 1 << 20, 1.0, [1, 2]);
-        assert!((0..10_u8).all(|key| full.put(&[key], Offset(key.into()))));
-        assert_eq!(full.get(b"none"), None, "and the search ends");
+        assert!((0..10_u8).all(|key| put(&mut full, &[key], Offset(key.into()))));
+        assert_eq!(get(&full, b"none"), None, "and the search ends");
     }
 }

@@ -93,6 +93,14 @@ impl BatchBuilder {
         Ok(Self::with(BatchHeader { base_timestamp, record_count: 0, ..*other }, compression))
     }
 
+    /// A batch like [`BatchBuilder::like`] that keeps the base timestamp too, so that records of the other can be taken as they
+    /// are: see [`BatchBuilder::append_run`].
+    pub fn thinned(other: &BatchHeader) -> Result<Self, Error> {
+        let mut builder = Self::like(other)?;
+        builder.header.base_timestamp = other.base_timestamp;
+        Ok(builder)
+    }
+
     fn with(header: BatchHeader, compression: Compression) -> Self {
         let bytes = vec![0; BatchHeader::SIZE_BYTES];
         Self { header, compression, max_timestamp: NO_TIMESTAMP, last_offset_delta: -1, bytes }
@@ -194,6 +202,29 @@ impl BatchBuilder {
         self.header.record_count += 1;
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
         self.last_offset_delta = record.offset_delta;
+        Ok(())
+    }
+
+    /// Appends records of the batch that this one was [`BatchBuilder::thinned`] from: their bytes as they are, how many they are, the
+    /// last one's offset delta, and their greatest timestamp.
+    pub fn append_run(
+        &mut self,
+        bytes: &[u8],
+        records: i32,
+        last_offset_delta: i32,
+        max_timestamp: i64,
+    ) -> Result<(), Error> {
+        if last_offset_delta <= self.last_offset_delta {
+            return Err(Error::OffsetOrder { found: last_offset_delta, last: self.last_offset_delta });
+        }
+        let size = self.bytes.len().saturating_add(bytes.len());
+        if size > i32::MAX as usize {
+            return Err(Error::TooLarge(size));
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.header.record_count = self.header.record_count.saturating_add(records);
+        self.max_timestamp = self.max_timestamp.max(max_timestamp);
+        self.last_offset_delta = last_offset_delta;
         Ok(())
     }
 

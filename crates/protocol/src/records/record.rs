@@ -115,6 +115,11 @@ impl<'a> RecordIter<'a> {
         Self { header, left: header.record_count, rest: Bytes(unpacked) }
     }
 
+    /// The bytes of the records that are not walked yet.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest.0
+    }
+
     /// The next record, or none after the last. Then nothing may remain.
     fn read(&mut self) -> Result<Option<Record<'a>>, Error> {
         if self.left as usize > self.rest.0.len() / MIN_RECORD_BYTES {
