@@ -5,11 +5,11 @@ java_options=(-Xmx400M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto "-D
 node_jars=''
 program_pid=''
 
-# A folder that Kafka formats, with voters that are recorded or configured.
-node_new() { # folder-of-jars voters property=value...
-  local voters=$2 controller format=()
+# A folder with one or more of log.dirs that Kafka formats, with voters that are recorded or configured.
+node_new() { # folder-of-jars voters directories property=value...
+  local voters=$2 directories=$3 controller format=()
   node_jars=$1
-  shift 2
+  shift 3
   node_ours=yes
   node_dir=$(mktemp -d "${TMPDIR:-/tmp}/interop-node.XXXXXX")
   node_data=$node_dir/data
@@ -25,7 +25,7 @@ listeners=PLAINTEXT://127.0.0.1:$node_port,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=PLAINTEXT://127.0.0.1:$node_port
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs=$node_data
+log.dirs=$(seq -s, -f "$node_data/%g" "$directories")
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
