@@ -187,9 +187,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         tracing::error!(?error, "the controller cannot be told where partitions are");
     }
     crate::follow::set_strays_aside(&node);
-    let settling = Arc::clone(&node);
-    // Where it does not end the directories stay what they were.
-    drop(tokio::task::spawn_blocking(move || crate::takeover::settle(&settling, epoch)).await);
+    crate::takeover::settle(&node, epoch).await;
     for directory in node.partitions().online_directories() {
         if let Err(error) = log_dir::mark_dirty(&*directory.disk, &directory.path) {
             // With the mark the next start would trust what may be torn.

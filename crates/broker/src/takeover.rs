@@ -14,6 +14,8 @@ use protocol::{BrokerId, LeaderEpoch};
 
 use crate::directory::Directory;
 use crate::node::Node;
+use crate::partition::Partition;
+use crate::purgatory::Watch;
 
 /// Why a cluster is not carried on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,34 +136,34 @@ pub(crate) fn recognise(directories: &[Arc<Directory>], before: LeaderEpoch, now
     }
 }
 
-/// Makes foreign directories ours, once their logs are open: with recovery points behind every gap. Blocks.
-pub(crate) fn settle(node: &Arc<Node>, now: LeaderEpoch) {
+/// Makes foreign directories ours, once their logs are open: with recovery points behind every gap.
+pub(crate) async fn settle(node: &Arc<Node>, now: LeaderEpoch) {
     for directory in node.partitions().online_directories().filter(|directory| directory.is_foreign()) {
+        if !directory.was_clean() && !flush(node, directory).await || directory.is_incomplete() {
+            // It stays foreign: the next run settles it.
+            continue;
+        }
+        let checkpoints =
+            if directory.was_clean() { Ok(()) } else { node.partitions().write_checkpoints(directory) };
         let settled =
-            flush(node, directory).and_then(|durable| match durable && !directory.is_incomplete() {
-                true => log_dir::mark_opened_in(&*directory.disk, &directory.path, now),
-                false => Ok(()),
-            });
-        // It stays foreign: the next run settles it.
+            checkpoints.and_then(|()| log_dir::mark_opened_in(&*directory.disk, &directory.path, now));
         if let Err(error) = settled {
             directory.note(&error);
         }
     }
 }
 
-/// Whether all of a directory is on the disk, and its checkpoint says so.
-fn flush(node: &Arc<Node>, directory: &Directory) -> Result<bool, log::Error> {
-    if directory.was_clean() {
-        return Ok(true);
-    }
+/// Whether all of a directory is on the disk. The flusher's threads see to it, and to nothing twice at a time.
+async fn flush(node: &Arc<Node>, directory: &Directory) -> bool {
+    let partitions = node.partitions().in_directory(directory.index);
+    partitions.iter().for_each(Partition::request_flush);
     let mut durable = true;
-    for partition in node.partitions().in_directory(directory.index) {
-        partition.flush();
-        let log = partition.log();
-        durable &= log.durable_offset() >= log.log_end_offset();
+    for partition in &partitions {
+        let (watch, (_, end)) = (Watch::default(), partition.offsets());
+        let flushed = watch.until(None, |watch| partition.poll_flushed(end, watch)).await;
+        durable &= matches!(flushed, Some(Ok(())));
     }
-    node.partitions().write_checkpoints(directory)?;
-    Ok(durable)
+    durable
 }
 
 #[cfg(test)]
