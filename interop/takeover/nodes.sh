@@ -89,8 +89,9 @@ warned() { # name pattern
 }
 
 # What a Kafka says is an error without its being one: of every partition that is added to a topic; of a segment without batches,
-# whose index it makes; of a coordinator that it begins to load before it has registered again, as after any crash.
-harmless='to exist, but it was missing. Creating|Could not find offset index file|Stopped loading records from __'
+# whose index it makes; of a coordinator that it begins to load before it has registered again, as after any crash; of its own
+# controller's first registration, where that comes too early and is sent again.
+harmless='apiKey=CONTROLLER_REGISTRATION|to exist, but it was missing. Creating|Could not find offset index file|Stopped loading records from __'
 no_errors() { # name
   local errors
   errors=$(grep -E '\] (ERROR|FATAL) ' "$node_dir/log" | grep -vE "$harmless" | head -5 | cut -c1-300)
