@@ -72,7 +72,7 @@ impl Cluster {
         let controller = Controller::new(CLUSTER_ID.into(), configs);
         let random = Random::from_seed(1);
         let mut cluster = Self { controller, loader: MetadataLoader::default(), log: vec![], random };
-        cluster.append(activation_records(&cluster.loader));
+        cluster.append(activation_records(cluster.loader.image(), cluster.loader.in_transaction()));
         let registration = BrokerRegistrationRequest {
             broker_id: 1,
             cluster_id: CLUSTER_ID.into(),
