@@ -1,13 +1,12 @@
 //! What is not in memory is loaded on threads of its own: those that serve connections never wait for the disk of a reader
 //! who is far behind.
 
-use std::io;
-use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 
+use log::disk::read_cached_at;
 use log::{NotCached, Source};
 use protocol::records::FileRange;
 use rustix::fs::{Advice, fadvise};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::sync::Semaphore;
 
 /// How many loads are under way at once; others wait their turn.
@@ -26,17 +25,35 @@ async fn apart(job: impl FnOnce() + Send + 'static) {
     let _ = tokio::task::spawn_blocking(job).await;
 }
 
+/// Counts the rounds of a look-up: look, load what is missing, look again.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Rounds(u8);
+
+impl Rounds {
+    /// Where the next look may take its bytes from.
+    pub(crate) const fn source(self) -> Source {
+        if self.0 < MAX_ROUNDS { Source::PageCache } else { Source::Disk }
+    }
+
+    /// Loads what a look has missed, on this thread, which holds no lock.
+    pub(crate) fn load(&mut self, missing: &NotCached) {
+        self.0 += 1;
+        // What fails is met again by the next look.
+        let _ = missing.load();
+    }
+}
+
 /// The look-ups of one request that need the disk.
 #[derive(Default)]
 pub(crate) struct Cold {
     missing: Vec<NotCached>,
-    rounds: u8,
+    rounds: Rounds,
 }
 
 impl Cold {
     /// Where the next look may take its bytes from.
     pub(crate) const fn source(&self) -> Source {
-        if self.rounds < MAX_ROUNDS { Source::PageCache } else { Source::Disk }
+        self.rounds.source()
     }
 
     pub(crate) fn add(&mut self, missing: NotCached) {
@@ -53,7 +70,7 @@ impl Cold {
         if self.missing.is_empty() {
             return false;
         }
-        self.rounds += 1;
+        self.rounds.0 += 1;
         let missing = std::mem::take(&mut self.missing);
         apart(move || missing.iter().for_each(|missing| drop(missing.load()))).await;
         true
@@ -72,7 +89,7 @@ pub(crate) async fn warm(range: &FileRange, offset: u64, len: u64) {
         let _ = fadvise(&file, offset, std::num::NonZeroU64::new(ahead), Advice::WillNeed);
         let touched = (offset..=last).step_by(STRIDE_BYTES as usize).chain([last]);
         for position in touched {
-            let _ = std::os::unix::fs::FileExt::read_at(&*file, &mut [0], position);
+            let _ = file.read_at(&mut [0], position);
         }
     })
     .await;
@@ -82,9 +99,7 @@ const PAGE_BYTES: u64 = 4096;
 
 /// Whether a byte of a file is in memory. Where the system does not tell, it is taken for that.
 fn is_cached(range: &FileRange, position: u64) -> bool {
-    let mut byte = [0];
-    let slices = &mut [io::IoSliceMut::new(&mut byte)];
-    preadv2(range.file.as_fd(), slices, position, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
+    !matches!(read_cached_at(&range.file, &mut [0], position), Ok(None))
 }
 
 #[cfg(test)]

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use log::{Error as LogError, FileRange, FutureLog, MoveError, log_dir};
+use log::{Error as LogError, FetchRead, FileRange, FutureLog, Log, MoveError, Source, log_dir};
 use metadata::ClusterImage;
 use parking_lot::{Mutex, MutexGuard};
 use protocol::{Offset, TopicPartition};
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock;
+use crate::cold::Rounds;
 use crate::directory::Directory;
 use crate::homes::{self, Assignment};
 use crate::moving::{self, AtStart, End, Facts, Found, MAX_TAIL_BYTES, Step};
@@ -221,6 +222,11 @@ enum Failure {
     Controller(protocol::ErrorCode),
 }
 
+/// Up to where a log is copied: the rest could be lost by it.
+fn durable(log: &Log) -> Offset {
+    log.durable_offset().min(log.high_watermark())
+}
+
 /// One move, on a thread of its own.
 struct Mover {
     node: Arc<Node>,
@@ -325,21 +331,36 @@ impl Mover {
         let image = self.node.newest_image();
         let assigned =
             image.partition(&id.topic, id.partition).map(|state| state.directory_of(self.node.id()));
-        let log = self.partition.log();
-        let missing = |before: Offset| {
-            let found = future.missing(&log, MAX_TAIL_BYTES + 1, before).map_err(Failure::From)?;
-            Ok(found.len_bytes())
-        };
-        let durable = log.durable_offset().min(log.high_watermark());
+        let missing_bytes = |before| Ok(self.missing(future, MAX_TAIL_BYTES + 1, before)?.len_bytes());
         Ok(Facts {
             is_wanted: self.moving.is_wanted(),
             is_closed: self.partition.is_closed(),
             from_is_offline: self.partition.home().is_offline(),
             to_is_offline: to.is_offline(),
-            missing_durable_bytes: missing(durable)?,
-            missing_bytes: missing(log.log_end_offset())?,
+            missing_durable_bytes: missing_bytes(durable)?,
+            missing_bytes: missing_bytes(Log::log_end_offset)?,
             is_assigned: !image.metadata_version().has_directories() || assigned == Some(to.id),
         })
+    }
+
+    /// What the copy does not have of the log before an offset. Who appends does not wait for the disk meanwhile.
+    fn missing(
+        &self,
+        future: &FutureLog,
+        max_bytes: u64,
+        before: fn(&Log) -> Offset,
+    ) -> Result<FetchRead, Failure> {
+        let mut rounds = Rounds::default();
+        loop {
+            let found = {
+                let log = self.partition.log();
+                future.missing(&log, rounds.source(), max_bytes, before(&log))
+            };
+            match found {
+                Err(LogError::NotCached(missing)) => rounds.load(&missing),
+                found => return found.map_err(Failure::From),
+            }
+        }
     }
 
     /// Copies some of what is durable.
@@ -351,13 +372,9 @@ impl Mover {
             std::thread::sleep(WAIT_FOR_CHANGE);
             return Ok(0);
         };
-        let ranges = {
-            let log = self.partition.log();
-            future.follow_start(&log, clock::now()).map_err(Failure::To)?;
-            let durable = log.durable_offset().min(log.high_watermark());
-            // So little that a change of the limit is soon noticed.
-            future.missing(&log, CHUNK_BYTES.min(limit), durable).map_err(Failure::From)?.ranges
-        };
+        future.follow_start(&self.partition.log(), clock::now()).map_err(Failure::To)?;
+        // So little that a change of the limit is soon noticed.
+        let ranges = self.missing(future, CHUNK_BYTES.min(limit), durable)?.ranges;
         let mut copied = 0;
         for range in &ranges {
             match self.append(future, range) {
@@ -400,10 +417,11 @@ impl Mover {
         }
         future.follow_start(&log, clock::now()).map_err(Failure::To)?;
         let end = log.log_end_offset();
-        for range in &future.missing(&log, MAX_TAIL_BYTES, end).map_err(Failure::From)?.ranges {
+        let missing = |future: &FutureLog, max_bytes| future.missing(&log, Source::Disk, max_bytes, end);
+        for range in &missing(&future, MAX_TAIL_BYTES).map_err(Failure::From)?.ranges {
             self.append(&mut future, range)?;
         }
-        if !future.missing(&log, 0, end).map_err(Failure::From)?.ranges.is_empty() {
+        if !missing(&future, 0).map_err(Failure::From)?.ranges.is_empty() {
             return Ok(Some(future));
         }
         let checkpoint = |new: &log::Log| {

@@ -536,7 +536,7 @@ impl Partition {
         if let Some(aborted) = &mut read.aborted
             && found.next_offset > found.first_offset
         {
-            let list = log.aborted_transactions(found.first_offset, found.next_offset);
+            let list = log.aborted_transactions_from(source, found.first_offset, found.next_offset);
             let list = list.map_err(|error| self.read_error(error))?;
             aborted.extend(list.iter().map(|aborted| (aborted.producer_id, aborted.first_offset)));
         }

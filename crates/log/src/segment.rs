@@ -14,7 +14,7 @@ use crate::clean::SegmentFacts;
 use crate::config::LogConfig;
 use crate::dir::{Dir, Kind};
 use crate::disk::DiskFile;
-use crate::error::{At as _, Error, Result, corrupt};
+use crate::error::{At as _, Result, corrupt};
 use crate::handles::LazyFile;
 use crate::offset_index::{OffsetIndex, OffsetPosition};
 use crate::scan::{Found, Scanner};
@@ -469,9 +469,4 @@ pub(crate) struct Incoming {
 
 const fn index_is_full(entries: u32, entry_bytes: usize, config: &LogConfig) -> bool {
     entries as usize * entry_bytes + entry_bytes > config.segment_index_bytes as usize
-}
-
-/// Whether an error says that a file is not there.
-pub(crate) fn is_not_found(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }

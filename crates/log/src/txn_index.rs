@@ -3,13 +3,13 @@
 //! An entry is 34 bytes: version (0), producer id, first and last offset of the transaction, and the last stable
 //! offset when it ended. A segment without aborted transactions has no such file.
 
-use std::io;
 use std::path::Path;
 
 use protocol::{Offset, ProducerId};
 
+use crate::access::Access;
 use crate::dir::{Dir, Kind};
-use crate::error::{At as _, Result, corrupt};
+use crate::error::{At as _, Error, Result, corrupt};
 use crate::handles::LazyFile;
 
 /// A transaction that was aborted.
@@ -58,7 +58,7 @@ impl TxnIndex {
     pub(crate) fn append(&mut self, dir: &Dir, txn: &AbortedTxn) -> Result<()> {
         let at = match self.entries {
             Some(entries) => entries,
-            None => self.read(dir)?.len() as u32,
+            None => self.read(dir.waiting())?.len() as u32,
         };
         self.exists = true;
         let file = self.file.get(dir, self.base_offset, true)?;
@@ -69,14 +69,24 @@ impl TxnIndex {
     }
 
     /// All transactions, in the order in which they ended.
-    pub(crate) fn read(&self, dir: &Dir) -> Result<Vec<AbortedTxn>> {
+    pub(crate) fn read(&self, access: Access<'_>) -> Result<Vec<AbortedTxn>> {
         if self.entries == Some(0) {
             return Ok(Vec::new());
         }
-        let path = self.file.path(dir, self.base_offset);
-        let bytes = crate::disk::read_file(dir.disk.as_ref(), &path, MAX_ENTRIES * ENTRY_BYTES as u64)?;
-        let bytes = bytes.unwrap_or_default();
-        parse(&path, self.base_offset, &bytes)
+        let path = self.file.path(access.dir, self.base_offset);
+        let file = match self.file.get(access.dir, self.base_offset, false) {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let len = file.len().at("read the length of", &path)?;
+        if len > MAX_ENTRIES * ENTRY_BYTES as u64 {
+            return Err(corrupt(&path, 0, format!("{len} bytes"), "a file of a sensible size"));
+        }
+        let mut bytes = vec![0; len as usize];
+        let error = |source| Error::Io { operation: "read", path: path.clone(), source };
+        let read = access.source.read_at(&file, &mut bytes, 0, error)?;
+        parse(&path, self.base_offset, &bytes[..read])
     }
 
     /// Drops the transactions that end at or after an offset.
@@ -84,7 +94,7 @@ impl TxnIndex {
         if !self.exists() {
             return Ok(());
         }
-        let keep = self.read(dir)?.iter().take_while(|txn| txn.last_offset < offset).count();
+        let keep = self.read(dir.waiting())?.iter().take_while(|txn| txn.last_offset < offset).count();
         self.cut(dir, keep as u32)
     }
 
@@ -92,9 +102,7 @@ impl TxnIndex {
         let path = self.file.path(dir, self.base_offset);
         match self.file.get(dir, self.base_offset, false) {
             Ok(file) => file.set_len(u64::from(entries) * ENTRY_BYTES as u64).at("truncate", &path)?,
-            Err(crate::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                self.exists = false;
-            }
+            Err(error) if error.is_not_found() => self.exists = false,
             Err(error) => return Err(error),
         }
         self.entries = Some(entries);
@@ -186,10 +194,10 @@ mod tests {
         index.append(&dir, &txn(0, 5)).unwrap();
         let mut index = TxnIndex::existing(Offset(0));
         index.append(&dir, &txn(3, 9)).unwrap();
-        assert_eq!(index.read(&dir).unwrap(), [txn(0, 5), txn(3, 9)]);
+        assert_eq!(index.read(dir.waiting()).unwrap(), [txn(0, 5), txn(3, 9)]);
         index.truncate_to(&dir, Offset(9)).unwrap();
-        assert_eq!(index.read(&dir).unwrap(), [txn(0, 5)]);
+        assert_eq!(index.read(dir.waiting()).unwrap(), [txn(0, 5)]);
         index.reset(&dir).unwrap();
-        assert_eq!(index.read(&dir).unwrap(), []);
+        assert_eq!(index.read(dir.waiting()).unwrap(), []);
     }
 }

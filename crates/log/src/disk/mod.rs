@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use os::OsDisk;
+pub use os::{OsDisk, read_cached_at};
 pub use read_only::ReadOnlyDisk;
 
 use crate::handles::Handles;

@@ -112,6 +112,38 @@ impl Disk for OsDisk {
     }
 }
 
+/// Reads until the buffer is full or the file ends; says how much it read.
+fn read_at(file: &File, buf: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buf.len() {
+        match file.read_at(&mut buf[read..], position + read as u64) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// Reads until the buffer is full or the file ends, as long as it is in memory; `None`: some of it is not. Where the
+/// system does not tell, it is read wherever it is.
+pub fn read_cached_at(file: &File, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+    let mut read = 0;
+    while read < buf.len() {
+        let slices = &mut [IoSliceMut::new(&mut buf[read..])];
+        match preadv2(file, slices, position + read as u64, ReadWriteFlags::NOWAIT) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return read_at(file, buf, position).map(Some),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(read))
+}
+
 #[derive(Debug)]
 pub(super) struct OsFile(Arc<File>);
 
@@ -123,33 +155,11 @@ impl OsFile {
 
 impl DiskFile for OsFile {
     fn read_at(&self, buf: &mut [u8], position: u64) -> io::Result<usize> {
-        let mut read = 0;
-        while read < buf.len() {
-            match self.0.read_at(&mut buf[read..], position + read as u64) {
-                Ok(0) => break,
-                Ok(n) => read += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
+        read_at(&self.0, buf, position)
     }
 
     fn read_cached_at(&self, buf: &mut [u8], position: u64) -> io::Result<Option<usize>> {
-        let mut read = 0;
-        while read < buf.len() {
-            let slices = &mut [IoSliceMut::new(&mut buf[read..])];
-            match preadv2(&self.0, slices, position + read as u64, ReadWriteFlags::NOWAIT) {
-                Ok(0) => break,
-                Ok(n) => read += n,
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => {}
-                // A file system that does not tell.
-                Err(Errno::OPNOTSUPP | Errno::NOSYS) => return self.read_at(buf, position).map(Some),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(Some(read))
+        read_cached_at(&self.0, buf, position)
     }
 
     fn write_at(&self, buf: &[u8], position: u64) -> io::Result<()> {

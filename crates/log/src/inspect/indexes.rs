@@ -10,7 +10,6 @@ use super::finding::{Finding, Findings, What};
 use super::walk::Damage;
 use crate::dir::{Dir, Kind};
 use crate::error::{At as _, Error, Result};
-use crate::segment::is_not_found;
 use crate::txn_index::AbortedTxn;
 
 /// The indexes of a segment, and how far the walk has come in them. Each says one thing that is wrong with it, no more: the
@@ -52,7 +51,7 @@ impl<E: Copy> Index<E> {
         let mut index = Self { path, entry_bytes, entries: None, missing: false, at: 0, wrong: None };
         match read(&index.path) {
             Ok(entries) => index.entries = Some(entries),
-            Err(error) if is_not_found(&error) => index.missing = true,
+            Err(error) if error.is_not_found() => index.missing = true,
             Err(Error::Corrupt { position, found, expected, .. }) => {
                 index.wrong = Some((position, found, expected.to_owned()));
             }

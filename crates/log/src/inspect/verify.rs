@@ -207,7 +207,7 @@ impl Verify {
 
     /// A running node has removed what was listed.
     fn is_gone(&self, error: &crate::Error) -> bool {
-        self.scope.running && crate::segment::is_not_found(error)
+        self.scope.running && error.is_not_found()
     }
 
     fn check_segment(&mut self, base: Offset, limit: Option<Offset>) -> Result<()> {

@@ -19,6 +19,7 @@ use protocol::{Offset, Uuid};
 use stdx::Now;
 
 use super::{FetchRead, Log, Recovery};
+use crate::access::Source;
 use crate::dir::Dir;
 use crate::disk::Disk;
 use crate::error::{At as _, Error, Result};
@@ -95,9 +96,9 @@ impl FutureLog {
     }
 
     /// Batches of the log before an offset that the copy does not have, so many bytes at most but for the first: to be read
-    /// without any lock and appended. Empty where there are none.
-    pub fn missing(&self, of: &Log, max_bytes: u64, before: Offset) -> Result<FetchRead> {
-        of.read(self.end_offset().max(of.log_start_offset()), max_bytes, true, before)
+    /// without any lock and appended. Empty where there are none. Looked up from `source`, as by [`Log::read_from`].
+    pub fn missing(&self, of: &Log, source: Source, max_bytes: u64, before: Offset) -> Result<FetchRead> {
+        of.read_from(source, self.end_offset().max(of.log_start_offset()), max_bytes, true, before)
     }
 
     /// Appends whole batches that were read from one segment of the log. Those that it has are left out.
@@ -124,7 +125,7 @@ impl FutureLog {
     /// What the log knows beside its records, and then all of it durable.
     fn complete(&mut self, of: &Log, now: Now) -> Result<()> {
         let end = of.log_end_offset();
-        if self.end_offset() > end || !self.missing(of, 0, end)?.ranges.is_empty() {
+        if self.end_offset() > end || !self.missing(of, Source::Disk, 0, end)?.ranges.is_empty() {
             return Err(Error::UnexpectedAppendOffset {
                 first_offset: end,
                 log_end_offset: self.end_offset(),

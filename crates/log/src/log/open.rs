@@ -23,7 +23,7 @@ use crate::error::{At as _, Error, Result, corrupt};
 use crate::leader_epochs::LeaderEpochs;
 use crate::producer::{self, ProducerState};
 use crate::scan::{Found, Scanner};
-use crate::segment::{Segment, is_not_found};
+use crate::segment::Segment;
 
 /// What is known from the log directory about the last run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Log {
             }
             match segment.load_indexes(&self.dir) {
                 Ok(()) => {}
-                Err(error) if is_not_found(&error) || matches!(error, Error::Corrupt { .. }) => {
+                Err(error) if error.is_not_found() || matches!(error, Error::Corrupt { .. }) => {
                     report.indexes_rebuilt += 1;
                     self.durability.names_changed();
                     segment.rebuild_indexes(&self.dir, &self.config)?;

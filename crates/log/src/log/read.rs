@@ -162,9 +162,19 @@ impl Log {
     /// The aborted transactions with records in a stretch of the log: what a consumer with `read_committed` leaves
     /// out. Takes `first_offset` and `next_offset` of a [`FetchRead`].
     pub fn aborted_transactions(&self, first_offset: Offset, next_offset: Offset) -> Result<Vec<AbortedTxn>> {
+        self.aborted_transactions_from(Source::Disk, first_offset, next_offset)
+    }
+
+    /// [`Log::aborted_transactions`] looked up from `source`. From the page cache it may be [`Error::NotCached`].
+    pub fn aborted_transactions_from(
+        &self,
+        source: Source,
+        first_offset: Offset,
+        next_offset: Offset,
+    ) -> Result<Vec<AbortedTxn>> {
         let mut aborted = Vec::new();
         for segment in self.segments_from(first_offset) {
-            for txn in segment.txn_index.read(&self.dir)? {
+            for txn in segment.txn_index.read(self.dir.access(source))? {
                 if txn.last_offset >= first_offset && txn.first_offset < next_offset {
                     aborted.push(txn);
                 }

@@ -32,7 +32,7 @@ fn content(log: &Log) -> Vec<u8> {
 /// Copies up to an offset, so many bytes at most.
 fn copy(log: &Log, future: &mut FutureLog, max_bytes: u64, up_to: Offset) -> log::Result<()> {
     future.follow_start(log, NOW)?;
-    for range in future.missing(log, max_bytes, up_to)?.ranges {
+    for range in future.missing(log, log::Source::Disk, max_bytes, up_to)?.ranges {
         let mut bytes = vec![0; range.len as usize];
         assert_eq!(range.file.read_at(&mut bytes, range.position).unwrap() as u64, range.len);
         future.append(&bytes, NOW)?;
