@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use log::{Error as LogError, FetchRead, FileRange, FutureLog, Log, MoveError, Source, log_dir};
 use metadata::ClusterImage;
 use parking_lot::{Mutex, MutexGuard};
-use protocol::{Offset, TopicPartition};
+use protocol::{ErrorCode, Offset, TopicPartition};
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock;
@@ -41,6 +40,8 @@ pub(crate) struct Moves {
     /// Where partitions are wanted that do not exist yet.
     preferred: Mutex<BTreeMap<TopicPartition, usize>>,
     slots: Semaphore,
+    /// So many make their copies at a time.
+    beginning: Semaphore,
     throttle: Throttle,
     /// Who swaps holds the lock of a log while it writes the checkpoints of another directory, for which the locks of the logs
     /// there are taken: one at a time.
@@ -50,9 +51,22 @@ pub(crate) struct Moves {
 /// A move under way, or waiting for its turn.
 pub(crate) struct Move {
     pub(crate) to: Arc<Directory>,
-    cancelled: AtomicBool,
+    wanted: watch::Sender<bool>,
     progress: Mutex<Progress>,
-    ended: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
+}
+
+/// Where a move stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing of it would be known after a crash.
+    Waiting,
+    /// Its copy is there: a start begins it anew.
+    Begun,
+    /// It is over, or could not begin.
+    Ended,
+    /// It could not begin for its disk.
+    Failed,
 }
 
 /// How far a copy is.
@@ -68,11 +82,25 @@ impl Move {
     }
 
     fn is_wanted(&self) -> bool {
-        !self.cancelled.load(Ordering::Acquire)
+        *self.wanted.borrow()
     }
 
     fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        self.wanted.send_replace(false);
+    }
+
+    /// Waits until a start would begin it anew, or it is over. An error where its copy cannot be made.
+    pub(crate) async fn has_begun(&self) -> Result<(), ErrorCode> {
+        // The sender is here.
+        match self.stage.subscribe().wait_for(|stage| *stage != Stage::Waiting).await.as_deref() {
+            Ok(Stage::Failed) => Err(ErrorCode::KafkaStorageError),
+            _ => Ok(()),
+        }
+    }
+
+    async fn is_over(&self) {
+        let is_over = |stage: &Stage| matches!(stage, Stage::Ended | Stage::Failed);
+        let _ = self.stage.subscribe().wait_for(is_over).await;
     }
 }
 
@@ -83,6 +111,7 @@ impl Moves {
             under_way: Mutex::default(),
             preferred: Mutex::default(),
             slots: Semaphore::new(threads.max(1)),
+            beginning: Semaphore::new(threads.max(1)),
             throttle: Throttle::default(),
             swapping: Mutex::default(),
         }
@@ -128,47 +157,67 @@ impl Moves {
     }
 }
 
-/// Begins to move a partition, unless it is there, or on its way.
-pub(crate) fn begin(node: &Arc<Node>, partition: Arc<Partition>, to: Arc<Directory>) {
+/// Begins to move a partition. `None` where it is there, and nothing is to be done.
+pub(crate) fn begin(node: &Arc<Node>, partition: Arc<Partition>, to: Arc<Directory>) -> Option<Arc<Move>> {
     let mut under_way = node.moves().under_way.lock();
     let before = under_way.get(partition.id()).cloned();
-    if before.as_ref().is_some_and(|before| before.to.index == to.index && before.is_wanted()) {
-        return;
+    if let Some(same) = before.as_ref().filter(|before| before.to.index == to.index && before.is_wanted()) {
+        return Some(Arc::clone(same));
     }
     if let Some(before) = &before {
         before.cancel();
     }
     if partition.directory() == to.index && before.is_none() {
-        return;
+        return None;
     }
     let moving = Arc::new(Move {
         to,
-        cancelled: AtomicBool::new(false),
+        wanted: watch::Sender::new(true),
         progress: Mutex::default(),
-        ended: watch::Sender::new(false),
+        stage: watch::Sender::new(Stage::Waiting),
     });
     under_way.insert(partition.id().clone(), Arc::clone(&moving));
-    let own = Arc::clone(node);
+    let mover = Mover { node: Arc::clone(node), partition, moving: Arc::clone(&moving) };
+    let (own, this) = (Arc::clone(node), Arc::clone(&moving));
     node.runtime.spawn(async move {
         if let Some(before) = before {
-            // The sender is in `before`, which is here.
-            let _ = before.ended.subscribe().wait_for(|ended| *ended).await;
+            before.is_over().await;
         }
-        let id = partition.id().clone();
-        // The semaphore is never closed.
-        let slot = own.moves().slots.acquire().await;
-        let (node, this) = (Arc::clone(&own), Arc::clone(&moving));
-        let carried_out = tokio::task::spawn_blocking(move || Mover { node, partition, moving: this }.run());
-        if carried_out.await.is_err() {
-            tracing::error!(partition = %id, "the move to another log directory ended in disorder");
-        }
-        drop(slot);
+        let id = mover.partition.id().clone();
+        let stage = carry_out(&own, mover).await;
         let mut under_way = own.moves().under_way.lock();
-        if under_way.get(&id).is_some_and(|newest| Arc::ptr_eq(newest, &moving)) {
+        if under_way.get(&id).is_some_and(|newest| Arc::ptr_eq(newest, &this)) {
             under_way.remove(&id);
         }
-        moving.ended.send_replace(true);
+        this.stage.send_replace(stage);
     });
+    Some(moving)
+}
+
+/// All of a move; how it ended.
+async fn carry_out(node: &Node, mover: Mover) -> Stage {
+    let id = mover.partition.id().clone();
+    let disorder =
+        |_| tracing::error!(partition = %id, "the move to another log directory ended in disorder");
+    // Neither semaphore is ever closed.
+    let slot = node.moves().beginning.acquire().await;
+    let begun = tokio::task::spawn_blocking(move || mover.begin().map(|future| (mover, future))).await;
+    drop(slot);
+    let (mover, future) = match begun.map_err(disorder) {
+        Ok(Ok((mover, Some(future)))) => (mover, future),
+        Ok(Ok((_, None))) => return Stage::Ended,
+        Ok(Err(())) | Err(()) => return Stage::Failed,
+    };
+    mover.moving.stage.send_replace(Stage::Begun);
+    let mut wanted = mover.moving.wanted.subscribe();
+    let slot = tokio::select! {
+        slot = node.moves().slots.acquire() => slot.ok(),
+        // It has nothing more to do than to clear up.
+        _ = wanted.wait_for(|wanted| !wanted) => None,
+    };
+    let _ = tokio::task::spawn_blocking(move || mover.run(future)).await.map_err(disorder);
+    drop(slot);
+    Stage::Ended
 }
 
 /// At start: copies that an earlier process has left say which moves were wanted.
@@ -219,7 +268,7 @@ enum Failure {
     #[error("the new log directory has a log of this partition already: it is kept")]
     InTheWay,
     #[error("the controller does not take note of the new log directory: {0}")]
-    Controller(protocol::ErrorCode),
+    Controller(ErrorCode),
 }
 
 /// Up to where a log is copied: the rest could be lost by it.
@@ -235,16 +284,24 @@ struct Mover {
 }
 
 impl Mover {
-    fn run(self) {
-        let id = self.partition.id();
+    /// Makes the copy, empty. `None`: there is nothing to move any more; an error was told and noted.
+    fn begin(&self) -> Result<Option<FutureLog>, ()> {
         let from = self.partition.home();
         if from.index == self.moving.to.index || !self.moving.is_wanted() || self.partition.is_closed() {
-            return;
+            return Ok(None);
         }
         let to = self.moving.to.path.display();
-        tracing::info!(partition = %id, from = %from.path.display(), %to, "the partition moves to another log directory");
-        let mut future = None;
-        match self.copy_and_swap(&mut future) {
+        tracing::info!(partition = %self.partition.id(), from = %from.path.display(), %to, "the partition moves to another log directory");
+        self.create().map(Some).map_err(|error| {
+            self.failed(&error);
+            self.take_back(&from);
+        })
+    }
+
+    fn run(self, future: FutureLog) {
+        let (id, from) = (self.partition.id(), self.partition.home());
+        let to = self.moving.to.path.display();
+        match self.copy_and_swap(future) {
             Ok(None) => {
                 tracing::info!(partition = %id, from = %from.path.display(), %to, "the partition has moved");
             }
@@ -254,29 +311,33 @@ impl Mover {
             }
             Ok(Some(End::Never)) => {
                 tracing::info!(partition = %id, %to, "the move is given up");
-                self.discard(future);
+                self.discard();
                 self.take_back(&from);
             }
             Err(error) => {
-                tracing::error!(partition = %id, %to, %error, "the partition was not moved");
-                match &error {
-                    Failure::From(error) => self.partition.note(error),
-                    Failure::To(error) => self.moving.to.note(error),
-                    Failure::InTheWay | Failure::Controller(_) => {}
-                }
-                if !from.is_offline() {
-                    self.discard(future);
-                }
+                self.failed(&error);
                 self.take_back(&from);
             }
         }
     }
 
-    /// `None` where it has moved. The copy is left in `slot` where it has not.
-    fn copy_and_swap(&self, slot: &mut Option<FutureLog>) -> Result<Option<End>, Failure> {
+    fn failed(&self, error: &Failure) {
+        let to = self.moving.to.path.display();
+        tracing::error!(partition = %self.partition.id(), %to, %error, "the partition was not moved");
+        match error {
+            Failure::From(error) => self.partition.note(error),
+            Failure::To(error) => self.moving.to.note(error),
+            Failure::InTheWay | Failure::Controller(_) => {}
+        }
+        if !self.partition.home().is_offline() {
+            self.discard();
+        }
+    }
+
+    /// `None` where it has moved.
+    fn copy_and_swap(&self, mut future: FutureLog) -> Result<Option<End>, Failure> {
         let from = self.partition.home();
         let cleaned = from.cleaned(self.partition.id());
-        let mut future = self.create()?;
         let mut unsynced = 0;
         loop {
             let step = moving::next(self.facts(&future)?);
@@ -294,10 +355,7 @@ impl Mover {
                         Some(not_yet) => future = not_yet,
                     }
                 }
-                Step::End(end) => {
-                    *slot = Some(future);
-                    return Ok(Some(end));
-                }
+                Step::End(end) => return Ok(Some(end)),
             }
             if unsynced >= SYNC_EVERY_BYTES {
                 future.flush().map_err(Failure::To)?;
@@ -489,21 +547,12 @@ impl Mover {
     }
 
     /// Removes the copy.
-    fn discard(&self, future: Option<FutureLog>) {
+    fn discard(&self) {
         let (to, id) = (&self.moving.to, self.partition.id());
         if to.is_offline() {
             return;
         }
-        let paths = match future {
-            Some(future) => vec![future.path().to_owned()],
-            // It was consumed.
-            None => {
-                let all = log_dir::list(&*to.disk, &to.path).map(|contents| contents.future);
-                let of_this = all.unwrap_or_default().into_iter().filter(|(found, _)| found == id);
-                of_this.map(|(_, path)| path).collect()
-            }
-        };
-        for path in paths {
+        for (_, path) in to.futures().into_iter().filter(|(found, _)| found == id) {
             if let Err(error) = log_dir::remove_partition(&*to.disk, &path) {
                 tracing::error!(directory = %path.display(), %error, "cannot remove what is left of a move");
                 to.note(&error);

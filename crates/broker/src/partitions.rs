@@ -63,15 +63,20 @@ impl Partitions {
         self.all().into_iter().filter(|partition| partition.directory() == index).collect()
     }
 
-    /// How many partitions each directory has.
-    pub(crate) fn counts(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.directories.len()];
+    /// The partitions of each directory. One that moves meanwhile is in one of them.
+    pub(crate) fn by_directory(&self) -> Vec<Vec<Arc<Partition>>> {
+        let mut found = vec![vec![]; self.directories.len()];
         for partition in self.all() {
-            if let Some(count) = counts.get_mut(partition.directory()) {
-                *count += 1;
+            if let Some(there) = found.get_mut(partition.directory()) {
+                there.push(partition);
             }
         }
-        counts
+        found
+    }
+
+    /// How many partitions each directory has.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        self.by_directory().iter().map(Vec::len).collect()
     }
 
     pub(crate) fn add(&self, partition: Arc<Partition>) {

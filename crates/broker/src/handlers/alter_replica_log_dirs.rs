@@ -1,7 +1,7 @@
 //! AlterReplicaLogDirs, api key 34, versions 1 and 2: moves replicas of this broker to other log directories (KIP-113).
 //!
-//! 2: flexible. The answer comes when the moves are under way; DescribeLogDirs tells how far they are, as of a second
-//! replica with `is_future_key`. A partition that is not here yet goes there when it is made.
+//! 2: flexible. The answer comes when the moves are under way: from then on a start begins them anew. DescribeLogDirs tells
+//! how far they are, as of a second replica with `is_future_key`. A partition that is not here yet goes there when it is made.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use protocol::messages::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse
 use protocol::{ErrorCode, TopicPartition};
 
 use crate::directory::Directory;
-use crate::moves;
+use crate::moves::{self, Move};
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
@@ -23,15 +23,27 @@ use crate::request::{Answer, Malformed, Request};
 pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, Malformed> {
     let body: AlterReplicaLogDirsRequest<'_> = request.decode()?;
     let mut results: BTreeMap<&str, BTreeMap<i32, ErrorCode>> = BTreeMap::new();
+    let mut begun = vec![];
     for dir in &body.dirs {
         let to = directory(node, Path::new(&*dir.path));
         for topic in &dir.topics {
             for index in &topic.partitions {
                 let id = TopicPartition::new(&*topic.name, *index);
-                let result = alter(node, id, to);
-                let code = result.err().unwrap_or(ErrorCode::None);
+                let code = match alter(node, id, to) {
+                    Ok(Some(moving)) => {
+                        begun.push((&*topic.name, *index, moving));
+                        ErrorCode::None
+                    }
+                    Ok(None) => ErrorCode::None,
+                    Err(error) => error,
+                };
                 results.entry(&topic.name).or_default().insert(*index, code);
             }
+        }
+    }
+    for (topic, index, moving) in begun {
+        if let Err(error) = moving.has_begun().await {
+            results.entry(topic).or_default().insert(index, error);
         }
     }
     let partition = |(partition_index, error): (i32, ErrorCode)| AlterReplicaLogDirPartitionResult {
@@ -55,8 +67,12 @@ fn directory<'a>(node: &'a Node, path: &Path) -> Option<&'a Arc<Directory>> {
     node.partitions().directories().iter().find(|home| absolute(home).is_ok_and(|found| found == path))
 }
 
-/// Kafka's checks, in its order.
-fn alter(node: &Arc<Node>, id: TopicPartition, to: Option<&Arc<Directory>>) -> Result<(), ErrorCode> {
+/// Kafka's checks, in its order. `None`: it is there.
+fn alter(
+    node: &Arc<Node>,
+    id: TopicPartition,
+    to: Option<&Arc<Directory>>,
+) -> Result<Option<Arc<Move>>, ErrorCode> {
     if !can_have_future(&id) {
         return Err(ErrorCode::InvalidTopicException);
     }
@@ -72,8 +88,7 @@ fn alter(node: &Arc<Node>, id: TopicPartition, to: Option<&Arc<Directory>>) -> R
             if !is_there && node.partitions().directories().iter().any(|directory| directory.is_offline()) {
                 return Err(ErrorCode::KafkaStorageError);
             }
-            moves::begin(node, partition, Arc::clone(to));
-            Ok(())
+            Ok(moves::begin(node, partition, Arc::clone(to)))
         }
         Err(ErrorCode::UnknownTopicOrPartition) => {
             node.moves().prefer(id, to.index);

@@ -3,7 +3,7 @@
 //! 2: flexible. 3: an error for the whole answer. 4: the size and room of the volume (KIP-827). 5: cordoned directories
 //! (KIP-1066): there are none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use protocol::ErrorCode;
 use protocol::messages::describe_log_dirs_response::{
@@ -21,7 +21,10 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         topics.iter().flat_map(|topic| topic.partitions.iter().map(|index| (&*topic.topic, *index))).collect()
     });
     let mut results = vec![];
-    for directory in node.partitions().directories() {
+    // The moves first: one that ends meanwhile is told of as it was, or as it is.
+    let mut moves: Vec<_> =
+        (0..node.partitions().directories().len()).map(|to| node.moves().into(to)).collect();
+    for (directory, there) in node.partitions().directories().iter().zip(node.partitions().by_directory()) {
         let path = std::path::absolute(&directory.path).unwrap_or_else(|_| directory.path.clone());
         let log_dir = path.to_string_lossy().into_owned().into();
         if directory.is_offline() {
@@ -30,7 +33,7 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
             continue;
         }
         let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-        for partition in node.partitions().in_directory(directory.index) {
+        for partition in &there {
             let (topic, index) = (partition.topic(), partition.index());
             if asked.as_ref().is_some_and(|asked| !asked.contains(&(topic, index))) {
                 continue;
@@ -43,17 +46,17 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
                 ..DescribeLogDirsPartition::default()
             });
         }
-        for (id, moving) in node.moves().into(directory.index) {
+        let ids: HashSet<_> = there.iter().map(|partition| partition.id()).collect();
+        for (id, moving) in std::mem::take(&mut moves[directory.index]) {
             if asked.as_ref().is_some_and(|asked| !asked.contains(&(&*id.topic, id.partition))) {
                 continue;
             }
-            let open = node.partitions().by_name(&id.topic, id.partition);
             // One that is there, and waits for the end of a move elsewhere.
-            if open.as_ref().is_some_and(|open| open.directory() == directory.index) {
+            if ids.contains(&id) {
                 continue;
             }
             let progress = moving.progress();
-            let end = open.map(|open| open.offsets().1);
+            let end = node.partitions().by_name(&id.topic, id.partition).map(|open| open.offsets().1);
             topics.entry(id.topic.to_string()).or_default().push(DescribeLogDirsPartition {
                 partition_index: id.partition,
                 partition_size: progress.size_bytes as i64,

@@ -44,7 +44,8 @@ proptest! {
             {
                 prop_assert!(written.starts_with(&bytes(&read)));
             }
-            for offset in 0..end.get() {
+            // The end of a log that says it was closed is what its last batch says: up to two thousand million more.
+            for offset in (0..end.get()).take(50).chain(end.get().saturating_sub(10)..end.get()) {
                 let _ = log.read(Offset(offset), 100, true, end);
             }
             let _ = log.offset_for_timestamp(log::Source::Disk, NOW.unix_ms);
