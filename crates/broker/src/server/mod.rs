@@ -3,10 +3,14 @@
 //! Sockets are bound first, so that a taken port is known at once, and accept last: a client that comes early waits
 //! in the backlog. In between: the directories, the metadata log, the registration, the logs of partitions.
 
+mod directories;
+mod registration;
+mod sockets;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,27 +18,27 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use log::checkpoint::MetaProperties;
-use log::disk::{Disk, LockGuard, OsDisk};
+use log::disk::{Disk as _, OsDisk};
 use log::{Log, log_dir};
 use metadata::configs::ServerConfig;
 use metadata::controller::activation_records;
 use metadata::{ClusterImage, MetadataVersion, records};
 use parking_lot::Mutex;
-use protocol::messages::BrokerRegistrationRequest;
-use protocol::messages::broker_registration_request::{Feature, Listener as RegisteredListener};
 use protocol::{BrokerId, ErrorCode, MetadataRecord, Uuid};
 use quorum::{MetadataQuorum as _, Options, RaftQuorum, Voter};
 use stdx::Random;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use self::directories::open_directories;
+use self::registration::register;
+use self::sockets::{Bound, bind_admin, bind_listeners};
 use crate::apis::APIS;
 use crate::clock::FOREVER;
 use crate::cluster::{Published, Publisher};
 use crate::config::Config;
-use crate::controller::{ControllerShell, decide};
-use crate::directory::{Directory, Failures, Place};
+use crate::controller::ControllerShell;
+use crate::directory::Directory;
 use crate::fetch_session::FetchSessions;
 use crate::flusher::{self, FlushQueue};
 use crate::groups::{self, Groups};
@@ -124,7 +128,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     raise_file_limit();
     let per_ip_overrides = resolve_overrides(&config.network.max_connections_per_ip_overrides).await?;
     let sockets = bind_listeners(&config)?;
-    let admin = bind_admin(&config).await?;
+    let admin = bind_admin(&config)?;
     let (failures, failed) = mpsc::unbounded_channel();
     let (directories, cluster_id) = open_directories(&config, &failures)?;
     let mut random = Random::from_seed(seed());
@@ -351,227 +355,6 @@ fn close_logs(node: &Node, directory: &Directory) -> bool {
     all_closed
 }
 
-struct Bound {
-    name: Arc<str>,
-    address: SocketAddr,
-    socket: TcpListener,
-}
-
-fn bind_listeners(config: &Config) -> Result<Vec<Bound>, StartError> {
-    let backlog = config.network.socket_listen_backlog_size;
-    let for_clients = config.listeners.iter().filter(|listener| !listener.controller);
-    for_clients
-        .map(|listener| {
-            let endpoint = &listener.endpoint;
-            let bound = bind(&endpoint.host, endpoint.port, backlog);
-            let bound = bound.and_then(|socket| Ok((socket.local_addr()?, socket)));
-            let (address, socket) = bound.map_err(|source| StartError::Bind {
-                property: "listeners",
-                value: endpoint.to_string(),
-                source,
-            })?;
-            Ok(Bound { name: endpoint.name.as_str().into(), address, socket })
-        })
-        .collect()
-}
-
-async fn bind_admin(config: &Config) -> Result<Option<TcpListener>, StartError> {
-    let Some(address) = &config.admin_listener else { return Ok(None) };
-    let bound = bind(&address.host, address.port, 128);
-    let value = format!("{}:{}", address.host, address.port);
-    bound.map(Some).map_err(|source| StartError::Bind { property: "admin.listener", value, source })
-}
-
-/// An empty host is every address.
-fn bind(host: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
-    use std::net::ToSocketAddrs as _;
-    let addresses: Vec<SocketAddr> = match host {
-        "" => vec![SocketAddr::from(([0u16; 8], port)), SocketAddr::from(([0u8; 4], port))],
-        host => (host, port).to_socket_addrs()?.collect(),
-    };
-    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
-    for address in addresses {
-        let listen = || {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            socket.set_reuseaddr(true)?;
-            socket.bind(address)?;
-            socket.listen(backlog.max(1))
-        };
-        match listen() {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// A directory that is locked, and what it says that it is.
-struct Locked {
-    lock: Box<dyn LockGuard>,
-    meta: Option<MetaProperties>,
-}
-
-/// Locks and reads the directories; formats those that are empty. One that cannot be used is offline, unless none is left
-/// or it is to have the metadata log.
-fn open_directories(
-    config: &Config,
-    failures: &Failures,
-) -> Result<(Vec<Arc<Directory>>, String), StartError> {
-    let disk = OsDisk::shared();
-    let mut unusable = Unusable::default();
-    let mut locked = vec![];
-    for path in &config.log_dirs {
-        locked.push(unusable.take(path, lock_directory(&*disk, path))?);
-    }
-    let metas = locked.iter().flatten().filter_map(|locked| locked.meta.as_ref());
-    let known = metas.map(|meta| meta.cluster_id.clone()).next();
-    let mut random = Random::from_seed(seed());
-    let mut fresh = || Uuid::from_random(u128::from(random.next_u64()) << 64 | u128::from(random.next_u64()));
-    let cluster_id = known.unwrap_or_else(|| fresh().to_string());
-    let mut directories = vec![];
-    for (index, (path, locked)) in config.log_dirs.iter().zip(locked).enumerate() {
-        let place = |id| Place { index, path: path.clone(), id, disk: Arc::clone(&disk) };
-        let id = locked.as_ref().and_then(|locked| locked.meta.as_ref()?.directory_id);
-        let directory = match locked {
-            Some(locked) => {
-                let meta = MetaProperties {
-                    cluster_id: cluster_id.clone(),
-                    node_id: config.broker_id,
-                    directory_id: None,
-                };
-                let meta = locked.meta.unwrap_or(meta);
-                check_meta(path, &meta, &cluster_id, config.broker_id)?;
-                let opened = format(&*disk, path, meta, &mut fresh).and_then(|id| {
-                    let was_clean = prepare(&*disk, path)?;
-                    Directory::open(place(id), was_clean, locked.lock, failures.clone())
-                });
-                unusable.take(path, opened.map_err(StartError::Log))?
-            }
-            None => None,
-        };
-        let directory = directory
-            .unwrap_or_else(|| Directory::unusable(place(id.unwrap_or(Uuid::ZERO)), failures.clone()));
-        directories.push(Arc::new(directory));
-    }
-    unusable.conclude(&config.metadata_log.dir, directories.len())?;
-    Ok((directories, cluster_id))
-}
-
-/// Directories that cannot be used, and why.
-#[derive(Default)]
-struct Unusable(Vec<(PathBuf, log::Error)>);
-
-impl Unusable {
-    /// What came of an attempt on a directory; `None` where its disk fails.
-    fn take<T>(&mut self, path: &Path, attempt: Result<T, StartError>) -> Result<Option<T>, StartError> {
-        match attempt {
-            Err(StartError::Log(error @ log::Error::Io { .. })) => {
-                self.0.push((path.to_owned(), error));
-                Ok(None)
-            }
-            attempt => attempt.map(Some),
-        }
-    }
-
-    /// The node cannot do without the directory of the metadata log, nor without any: that is the error then.
-    fn conclude(self, metadata_dir: &Path, log_dirs: usize) -> Result<(), StartError> {
-        let none_is_left = self.0.len() == log_dirs;
-        for (path, error) in self.0 {
-            if none_is_left || path == metadata_dir {
-                return Err(match error {
-                    log::Error::Io { source, .. } => StartError::Directory { path, source },
-                    error => StartError::Log(error),
-                });
-            }
-            tracing::error!(
-                directory = %path.display(),
-                %error,
-                "the log directory cannot be used: it is offline with its partitions. Repair it and restart the node"
-            );
-        }
-        Ok(())
-    }
-}
-
-fn lock_directory(disk: &dyn Disk, path: &Path) -> Result<Locked, StartError> {
-    log_dir::create(disk, path)?;
-    let lock = log_dir::lock(disk, path)?;
-    let meta = MetaProperties::read(disk, path)?;
-    if meta.is_none() {
-        refuse_foreign(disk, path)?;
-    }
-    Ok(Locked { lock, meta })
-}
-
-/// Writes what the directory is, if that is new; its id.
-fn format(
-    disk: &dyn Disk,
-    path: &Path,
-    mut meta: MetaProperties,
-    fresh: impl FnOnce() -> Uuid,
-) -> Result<Uuid, log::Error> {
-    match meta.directory_id {
-        Some(id) => Ok(id),
-        None => {
-            let id = fresh();
-            meta.directory_id = Some(id);
-            meta.write(disk, path)?;
-            Ok(id)
-        }
-    }
-}
-
-/// Finishes what the last process was at; whether it has closed the directory in order.
-fn prepare(disk: &dyn Disk, path: &Path) -> Result<bool, log::Error> {
-    let was_clean = log_dir::is_clean(disk, path)?;
-    for leftover in log_dir::list(disk, path)?.deleted {
-        log_dir::remove_partition(disk, &leftover)?;
-    }
-    Ok(was_clean)
-}
-
-/// A directory with files in it that nobody formatted is somebody else's.
-fn refuse_foreign(disk: &dyn Disk, path: &Path) -> Result<(), StartError> {
-    let entries = disk.list(path).map_err(|source| log::Error::Io {
-        operation: "list",
-        path: path.to_owned(),
-        source,
-    })?;
-    let foreign = entries.iter().find(|entry| entry.name != ".lock" && entry.name != "lost+found");
-    match foreign {
-        None => Ok(()),
-        Some(entry) => Err(StartError::ForeignDirectory {
-            path: path.to_owned(),
-            reason: format!(
-                "it has no meta.properties but holds '{}': give an empty directory, or one of a Kafka node",
-                entry.name
-            ),
-        }),
-    }
-}
-
-fn check_meta(
-    path: &Path,
-    meta: &MetaProperties,
-    cluster_id: &str,
-    node_id: BrokerId,
-) -> Result<(), StartError> {
-    let foreign = |reason| Err(StartError::ForeignDirectory { path: path.to_owned(), reason });
-    if meta.node_id != node_id {
-        return foreign(format!(
-            "meta.properties says node.id={}, this node has node.id={node_id}",
-            meta.node_id
-        ));
-    }
-    if meta.cluster_id != cluster_id {
-        return foreign(format!(
-            "meta.properties says cluster.id={}, another directory says {cluster_id}",
-            meta.cluster_id
-        ));
-    }
-    Ok(())
-}
-
 async fn open_quorum(
     config: &Config,
     cluster_id: &str,
@@ -608,66 +391,6 @@ async fn open_quorum(
         quorum.propose(activation).await?;
     }
     Ok(quorum)
-}
-
-/// Registers this broker with the controller, tells where its partitions are, and lets it serve.
-async fn register(node: &Arc<Node>) -> Result<(), StartError> {
-    let id = node.id();
-    crate::takeover::check(&node.newest_image(), id)?;
-    let refused = |error| StartError::Registration { node_id: id, error };
-    let request = registration(node);
-    let next_offset = node.controller().quorum().status().high_watermark.get();
-    let reply = decide(node, |machine, image, _| machine.register_broker(image, &request, next_offset))
-        .await
-        .map_err(refused)?;
-    match ErrorCode::from_code(reply.error_code) {
-        Some(ErrorCode::None) => {}
-        error => return Err(refused(error.unwrap_or(ErrorCode::UnknownServerError))),
-    }
-    homes::settle(node).await.map_err(refused)?;
-    let unfenced = decide(node, |machine, image, _| machine.unfence_broker(image, id, reply.broker_epoch))
-        .await
-        .map_err(refused)?;
-    unfenced.map_err(|error| refused(error.code))
-}
-
-fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
-    let listeners =
-        node.config().listeners.iter().filter(|listener| !listener.controller).filter_map(|listener| {
-            // Only what was set to be advertised goes into durable state: an address that a socket happened to have does not.
-            let endpoint = listener.advertised.as_ref().unwrap_or(&listener.endpoint);
-            let bound = node.bound.get(listener.endpoint.name.as_str())?;
-            Some(RegisteredListener {
-                name: endpoint.name.clone().into(),
-                host: endpoint.host.clone().into(),
-                port: if endpoint.port == 0 { bound.port() } else { endpoint.port },
-                security_protocol: listener.security_protocol as i16,
-                ..RegisteredListener::default()
-            })
-        });
-    let feature = |name: &str, min_supported_version, max_supported_version| Feature {
-        name: name.to_owned().into(),
-        min_supported_version,
-        max_supported_version,
-        ..Feature::default()
-    };
-    let mut features = vec![feature(
-        MetadataVersion::FEATURE,
-        MetadataVersion::MIN.level(),
-        MetadataVersion::LATEST.level(),
-    )];
-    let image = node.newest_image();
-    features.extend(crate::takeover::kept_features(&image).map(|(name, max)| feature(name, 0, max)));
-    BrokerRegistrationRequest {
-        broker_id: node.id().get(),
-        cluster_id: node.cluster_id().to_owned().into(),
-        incarnation_id: node.random_uuid(),
-        listeners: listeners.collect(),
-        features,
-        rack: node.config().rack.clone().map(Into::into),
-        log_dirs: node.partitions().online_directories().map(|directory| directory.id).collect(),
-        ..BrokerRegistrationRequest::default()
-    }
 }
 
 /// As many open files as the system allows. Half of them are for connections.
