@@ -68,6 +68,7 @@ class Episode:
             self.node.stop()
         else:
             self.node.kill()
+        self.node.verify()
         acknowledged = sum(producer.acknowledged for producer in self.producers)
         did = f"{'SIGTERM' if clean else 'kill -9'} {moment.__name__.replace('_', ' ')} ({when})"
         if self.node.start():
@@ -120,6 +121,7 @@ class Episode:
         self.journal.ending.set()
         self.journal.thread.join(20)
         self.node.stop()
+        self.node.verify()
         return sum(ends.values())
 
 

@@ -104,6 +104,13 @@ class Node:
             self.process.wait()
         self.scan()
 
+    def verify(self):
+        """What the files are, while nobody has them open: what a start is to recover, and nothing else, may be wrong."""
+        command = [self.binary, "log", "verify", *self.dirs]
+        found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=STOP_DEADLINE_S)
+        if found.returncode != 0:
+            self.verdict.violation(f"log verify: {' | '.join(found.stdout.strip().splitlines()[:5])[:1000]}")
+
     def scan(self):
         """Looks for panics and errors in what was logged since the last time."""
         with open(self.log_path, errors="replace") as log:

@@ -42,11 +42,13 @@ count() { # name file exit-status
 
 # The folder cannot run here at all. That is a failure: nothing was shown.
 cannot() { # why
+  node_damaged=yes
   fail "set-up" "$1"
   finish
 }
 
 finish() {
+  if declare -F node_verify > /dev/null; then node_verify; fi
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
   exit $?

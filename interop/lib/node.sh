@@ -13,6 +13,8 @@ node_pid=''
 node_dir=''
 node_data=''
 node_ours=''
+# Set where files are damaged on purpose.
+node_damaged=''
 node_id=1
 node_port=''
 interop_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -113,6 +115,16 @@ node_kill() {
   kill -KILL "$node_pid"
   wait "$node_pid" 2>/dev/null
   node_pid=''
+}
+
+# What a node of ours has left on the disk is sound, whatever its clients did. `finish` asks.
+node_verify() {
+  [ -n "$node_ours" ] && [ "${INTEROP_TARGET:-millstream}" = millstream ] && [ -z "$node_damaged" ] || return 0
+  local binary=${MILLSTREAM:-$interop_lib/../../target/release/millstream} dirs found
+  node_stop || fail "the node ends in order" "exit status $?: $(tail -3 "$node_dir/log")"
+  IFS=, read -ra dirs <<<"$(sed -n 's/^log\.dirs=//p' "$node_dir/server.properties" | tail -1)"
+  if found=$("$binary" log verify "${dirs[@]}" 2>&1); then pass "its files are sound"
+  else fail "its files are sound" "$(tail -5 <<<"$found")"; fi
 }
 
 node_clean() {

@@ -187,22 +187,7 @@ fn a_directory_that_was_replaced_by_an_empty_one_has_its_partitions_offline() {
     assert_eq!(append(&mut wire, lost, batch(&["back"])), 1);
 
     // Gone for good, and given up.
-    let request = IncrementalAlterConfigsRequest {
-        resources: vec![incremental_alter_configs_request::AlterConfigsResource {
-            resource_type: 2,
-            resource_name: lost.name.into(),
-            configs: vec![incremental_alter_configs_request::AlterableConfig {
-                name: "unclean.leader.election.enable".into(),
-                config_operation: 0,
-                value: Some("true".into()),
-                ..Default::default()
-            }],
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
-    let answer: IncrementalAlterConfigsResponse = wire.ask(ApiKey::IncrementalAlterConfigs, 1, &request);
-    assert_eq!(answer.responses[0].error_code, NONE);
+    set_configs(&mut wire, lost.name, &[("unclean.leader.election.enable", "true")]);
     assert!(node.stop().success());
     fs::remove_dir_all(&d2).unwrap();
     node.start_again();

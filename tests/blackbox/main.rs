@@ -20,5 +20,6 @@ mod log_tool;
 mod offsets;
 mod produce;
 mod produce_consume;
+mod retention;
 mod server;
 mod topics;

@@ -57,22 +57,8 @@ fn folders(dir: &Path) -> Vec<String> {
 }
 
 fn limit(wire: &mut Wire, bytes_per_second: i64) {
-    let request = IncrementalAlterConfigsRequest {
-        resources: vec![incremental_alter_configs_request::AlterConfigsResource {
-            resource_type: 4,
-            resource_name: "".into(),
-            configs: vec![incremental_alter_configs_request::AlterableConfig {
-                name: "replica.alter.log.dirs.io.max.bytes.per.second".into(),
-                config_operation: 0,
-                value: Some(bytes_per_second.to_string().into()),
-                ..Default::default()
-            }],
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
-    let answer: IncrementalAlterConfigsResponse = wire.ask(ApiKey::IncrementalAlterConfigs, 1, &request);
-    assert_eq!(answer.responses[0].error_code, NONE, "{answer:?}");
+    let limit = bytes_per_second.to_string();
+    set_configs(wire, "", &[("replica.alter.log.dirs.io.max.bytes.per.second", &limit)]);
 }
 
 fn values(count: usize) -> Vec<String> {

@@ -221,6 +221,28 @@ pub(crate) fn producer_id(wire: &mut Wire) -> ProducerId {
     ProducerId(answer.producer_id)
 }
 
+/// Sets properties of a topic, or of all brokers where it has no name, while the node runs.
+pub(crate) fn set_configs(wire: &mut Wire, topic: &str, configs: &[(&str, &str)]) {
+    use incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+    const TOPIC: i8 = 2;
+    const BROKER: i8 = 4;
+    let configs = configs.iter().map(|(name, value)| AlterableConfig {
+        name: (*name).to_owned().into(),
+        config_operation: 0,
+        value: Some((*value).to_owned().into()),
+        ..Default::default()
+    });
+    let resource = AlterConfigsResource {
+        resource_type: if topic.is_empty() { BROKER } else { TOPIC },
+        resource_name: topic.to_owned().into(),
+        configs: configs.collect(),
+        ..Default::default()
+    };
+    let request = IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    let answer: IncrementalAlterConfigsResponse = wire.ask(ApiKey::IncrementalAlterConfigs, 1, &request);
+    assert_eq!(answer.responses[0].error_code, NONE, "{answer:?}");
+}
+
 /// A topic that exists.
 pub(crate) fn topic(wire: &mut Wire, name: &'static str) -> Topic {
     let answer = metadata(wire, Some(&[name]));
