@@ -49,6 +49,7 @@ def limits(results):
     lines = ["| loop | what | found |", "|---|---|---|"]
     what = {"sendfile": "256 MiB in the page cache to a loopback socket, again and again; the sender's CPU",
             "receive_check_write": "64 KiB from a loopback socket, CRC-32C, write to a file; the receiver's CPU",
+            "receive_check_write_again": "the same into a file that begins anew every 256 MiB: no page of memory is new to the virtual machine",
             "fdatasync_4k": "append 4 KiB, fdatasync", "fdatasync_64k": "append 64 KiB, fdatasync",
             "echo_1000_per_s": "1 KiB to a socket and back at 1,000 a second, each from its due time, two threads: what the scheduler leaves of any latency"}
     units = {"gb_per_s": "GB/s", "cpu_s_per_gb": "CPU s/GB", "syncs_per_s": "syncs/s", "p50_ms": "ms at p50", "p99_ms": "ms at p99", "p999_ms": "ms at p99.9"}
