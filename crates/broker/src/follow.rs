@@ -16,7 +16,7 @@ use protocol::TopicPartition;
 use crate::clock;
 use crate::configs::{PartitionConfig, broker_configs};
 use crate::directory::Directory;
-use crate::groups::{self, OFFSETS_TOPIC};
+use crate::groups::OFFSETS_TOPIC;
 use crate::homes::{Assignment, ToOpen, place};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
@@ -294,7 +294,7 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
 
 /// Committed offsets of a deleted topic are forgotten; the answer is nobody's to wait for.
 fn forget_offsets(node: &Arc<Node>, topic: &Topic) {
-    for coordinator in node.groups().all() {
+    for coordinator in node.groups().coordinators.all() {
         let node = Arc::clone(node);
         let (name, id) = (Arc::clone(&topic.name), topic.id);
         node.runtime.clone().spawn(async move {
@@ -314,16 +314,13 @@ fn load_coordinators(node: &Arc<Node>, image: &ClusterImage) {
     let Some(topic) = image.topic(OFFSETS_TOPIC) else { return };
     let count = topic.partitions.len() as i32;
     for index in topic.partitions.keys() {
-        if node.groups().has(*index) {
+        if node.groups().coordinators.of_partition(*index).is_some() {
             continue;
         }
         let partition = node.partitions().by_id(topic.id, *index);
         let Some(partition) = partition.filter(|partition| !partition.is_closed()) else { continue };
-        match groups::load(node, partition) {
-            Ok(coordinator) => node.groups().add(*index, count, coordinator),
-            Err(error) => {
-                tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served");
-            }
+        if let Err(error) = node.groups().load(partition, count, &node.config().groups) {
+            tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served");
         }
     }
 }

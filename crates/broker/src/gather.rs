@@ -159,7 +159,7 @@ impl Node {
     fn group_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {
         let (mut current, mut lag, mut states) =
             (vec![], vec![], std::collections::BTreeMap::<String, usize>::new());
-        for coordinator in self.groups().all() {
+        for coordinator in self.groups().coordinators.all() {
             coordinator.inspect(|machine| {
                 for (state, count) in machine.counts() {
                     *states.entry(state.to_string()).or_default() += count;

@@ -26,6 +26,7 @@ mod cold;
 mod config;
 mod configs;
 mod controller;
+mod coordinators;
 mod directory;
 mod doomed;
 mod error;

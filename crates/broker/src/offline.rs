@@ -14,7 +14,7 @@ pub(crate) async fn run(node: Arc<Node>, mut failures: mpsc::UnboundedReceiver<u
         for partition in node.partitions().in_directory(index) {
             partition.wake();
         }
-        node.groups().unload_in(index);
+        node.groups().coordinators.unload_in(index);
         if let Some(reason) = reason_to_end(&node, index) {
             node.fatal.send_replace(Some(reason));
         }

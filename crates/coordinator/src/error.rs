@@ -29,6 +29,18 @@ pub enum Error {
         /// How many are left.
         trailing_bytes: usize,
     },
+    /// A record of a type that does not belong into the topic.
+    #[error("a coordinator record of the unknown type {record_type}")]
+    UnknownType {
+        /// The first two bytes of the key.
+        record_type: i16,
+    },
+    /// A transaction in a state that there is not.
+    #[error("a transaction in the unknown state {state}")]
+    UnknownState {
+        /// Its number.
+        state: i8,
+    },
 }
 
 /// Why what a machine proposed did not become durable.

@@ -1,8 +1,9 @@
-//! The coordinator runtime, and the machine of classic consumer groups over it. Pure: no I/O, no clock, no randomness.
+//! The coordinator runtime, and over it the machines of classic consumer groups and of transactions. Pure: no I/O, no clock, no randomness.
 //!
 //! - [`runtime`]: what every coordinator shares: propose, append, replay, hold the reply until it is committed; timers
 //!   as data; loading and unloading with the leadership of a partition.
 //! - [`group`]: the groups of one partition of `__consumer_offsets`: classic protocol and committed offsets.
+//! - [`txn`]: the transactional ids of one partition of `__transaction_state`.
 //!
 //! A shell owns a [`Runtime`](runtime::Runtime) for each partition of the internal topic that its broker leads:
 //! ```text
@@ -10,6 +11,7 @@
 //! appended = log.append(proposal.records())            only when there are records
 //! replies  = runtime.conclude(now, proposal, appended) replays, applies the soft changes, holds the replies
 //! replies  = runtime.committed(high_watermark)         releases what is committed
+//! actions  = runtime.take_actions()                    what is to be done elsewhere, now that it is committed
 //! ```
 //! It sleeps until [`next_deadline_ms`](runtime::Runtime::next_deadline_ms) and then concludes every proposal of
 //! [`due`](runtime::Runtime::due) likewise.
@@ -21,6 +23,7 @@ pub mod group;
 mod partition;
 mod record;
 pub mod runtime;
+pub mod txn;
 
 pub use error::{CommitError, Error};
 pub use partition::partition_for;

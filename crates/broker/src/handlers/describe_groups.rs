@@ -18,7 +18,7 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let body: DescribeGroupsRequest<'_> = request.decode()?;
     let mut by_coordinator: BTreeMap<Option<i32>, Vec<Str<'_>>> = BTreeMap::new();
     for group in &body.groups {
-        by_coordinator.entry(node.groups().partition_of(group)).or_default().push(group.clone());
+        by_coordinator.entry(node.groups().coordinators.partition_of(group)).or_default().push(group.clone());
     }
     let mut response = DescribeGroupsResponse::default();
     for groups in by_coordinator.values() {

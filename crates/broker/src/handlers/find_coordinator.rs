@@ -24,7 +24,7 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
     let body: FindCoordinatorRequest<'_> = request.decode()?;
     let keys =
         if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
-    if body.key_type == GROUP && !keys.is_empty() && node.groups().partition_of("").is_none() {
+    if body.key_type == GROUP && !keys.is_empty() && node.groups().coordinators.partition_of("").is_none() {
         node.create_internal_topic(OFFSETS_TOPIC).await;
     }
     let mut coordinators: Vec<Coordinator<'_>> = Vec::with_capacity(keys.len());
@@ -58,7 +58,7 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
     if key_type != GROUP {
         return refusal(ErrorCode::InvalidRequest, "This node serves group coordinators only.");
     }
-    if node.groups().coordinator_of(key).is_none() {
+    if node.groups().coordinators.coordinator_of(key).is_none() {
         return refusal(ErrorCode::CoordinatorNotAvailable, "The coordinator is not available.");
     }
     let address = node.address_for(&request.peer);

@@ -12,7 +12,7 @@ use crate::request::{Answer, Malformed, Request};
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: ListGroupsRequest<'_> = request.decode()?;
     let mut response = ListGroupsResponse::default();
-    for coordinator in node.groups().all() {
+    for coordinator in node.groups().coordinators.all() {
         let asked = node.groups().ask_coordinator(&coordinator, group::Request::ListGroups(&body));
         match asked.answer().await {
             Some(group::Response::ListGroups(part)) => {

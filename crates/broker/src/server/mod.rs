@@ -50,7 +50,7 @@ use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
-use crate::{admin, cleaner, homes, housekeeping, offline};
+use crate::{admin, cleaner, coordinators, homes, housekeeping, offline};
 
 /// Why a node does not start. Each says in one line which property or path, and what to do where we know it.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +179,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     let committed = Arc::clone(&groups);
     let flushers = flusher::start(&flush_queue, &metrics, move |partition| {
         if partition.topic() == groups::OFFSETS_TOPIC {
-            committed.committed(partition.id());
+            committed.coordinators.committed(partition.index());
         }
     })
     .map_err(StartError::Thread)?;
@@ -244,7 +244,7 @@ fn serve(
     if let Some(socket) = admin {
         tokio::spawn(admin::serve(socket, Arc::clone(&node), stopping.clone()));
     }
-    tokio::spawn(groups::drive(Arc::clone(node.groups()), stopping.clone()));
+    tokio::spawn(coordinators::drive(Arc::clone(&node.groups().coordinators), stopping.clone()));
     let cleaner = tokio::spawn(cleaner::run(Arc::clone(&node), stopping.clone()));
     tokio::spawn(housekeeping::run(Arc::clone(&node), stopping));
     node.ready.store(true, Ordering::Release);

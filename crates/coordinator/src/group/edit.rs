@@ -61,6 +61,7 @@ impl<'a> Edit<'a> {
             replies: self.replies,
             soft: SoftChange { groups: vec![(group_id, live)] },
             timers: self.timers,
+            actions: Vec::new(),
         }
     }
 

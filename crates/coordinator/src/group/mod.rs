@@ -153,6 +153,7 @@ impl Machine for GroupCoordinator {
     type Response = Response;
     type Soft = SoftChange;
     type Timer = GroupTimer;
+    type Action = std::convert::Infallible;
 
     fn propose(
         &self,

@@ -6,18 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::messages::group_metadata_value::MemberMetadata as ValueMember;
 use protocol::messages::{GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
-use protocol::wire::{Message, Reader, Str, Writer};
+use protocol::wire::Str;
 
 use super::metadata::{GroupMetadata, MemberMetadata};
 use super::offsets::CommittedOffset;
+use crate::record::{encode, value, whole};
 use crate::{CommitError, CoordinatorRecord, Error};
 
 /// `LegacyOffsetCommitKey`: the same fields as type 1, written until Kafka 0.9.
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
 const GROUP_METADATA: i16 = 2;
-/// The schema version of every key: none has changed.
-const KEY_VERSION: i16 = 0;
 /// The last version that is not flexible, which is what Kafka writes.
 const GROUP_METADATA_VERSION: i16 = 3;
 /// The first version with a topic id, and the only one with an expiry.
@@ -43,7 +42,7 @@ impl GroupRecord {
         let record_type = i16::from_be_bytes(*record_type);
         match record_type {
             LEGACY_OFFSET_COMMIT | OFFSET_COMMIT => {
-                let key: OffsetCommitKey<'_> = whole(record_type, key, KEY_VERSION)?;
+                let key: OffsetCommitKey<'_> = whole(record_type, key, crate::record::KEY_VERSION)?;
                 Ok(Self::Offset {
                     group_id: key.group.as_ref().into(),
                     topic: key.topic.as_ref().into(),
@@ -52,7 +51,7 @@ impl GroupRecord {
                 })
             }
             GROUP_METADATA => {
-                let key: GroupMetadataKey<'_> = whole(record_type, key, KEY_VERSION)?;
+                let key: GroupMetadataKey<'_> = whole(record_type, key, crate::record::KEY_VERSION)?;
                 Ok(Self::Group {
                     group_id: key.group.as_ref().into(),
                     metadata: value::<GroupMetadataValue<'_>>(record_type, record)?.map(group_metadata),
@@ -108,43 +107,6 @@ pub(super) fn offset(
         ..OffsetCommitValue::default()
     });
     encode(OFFSET_COMMIT, &key, version, value.as_ref())
-}
-
-fn encode<'k, 'v, V: Message<'v>>(
-    record_type: i16,
-    key: &impl Message<'k>,
-    version: i16,
-    value: Option<&V>,
-) -> Result<CoordinatorRecord, CommitError> {
-    Ok(CoordinatorRecord {
-        key: prefixed(record_type, key, KEY_VERSION)?,
-        value: value.map(|value| prefixed(version, value, version)).transpose()?,
-    })
-}
-
-/// The only way a record of ours does not encode is a text that is too long for its field.
-fn prefixed<'a>(prefix: i16, message: &impl Message<'a>, version: i16) -> Result<Bytes, CommitError> {
-    let mut writer = Writer::new();
-    writer.i16(prefix);
-    message.encode(&mut writer, version).map_err(|_| CommitError::TooLarge)?;
-    Ok(writer.into_bytes().into())
-}
-
-fn value<'a, V: Message<'a>>(record_type: i16, record: &'a CoordinatorRecord) -> Result<Option<V>, Error> {
-    let Some(bytes) = &record.value else { return Ok(None) };
-    let mut reader = Reader::new(bytes);
-    let version = reader.i16().map_err(|source| Error::Malformed { record_type, source })?;
-    whole(record_type, reader.remaining(), version).map(Some)
-}
-
-fn whole<'a, M: Message<'a>>(record_type: i16, bytes: &'a [u8], version: i16) -> Result<M, Error> {
-    let mut reader = Reader::new(bytes);
-    let message =
-        M::decode(&mut reader, version).map_err(|source| Error::Malformed { record_type, source })?;
-    match reader.remaining().len() {
-        0 => Ok(message),
-        trailing_bytes => Err(Error::Trailing { record_type, trailing_bytes }),
-    }
 }
 
 fn value_member(member: &MemberMetadata) -> ValueMember<'_> {

@@ -32,11 +32,19 @@ pub struct Outcome<M: Machine> {
     pub soft: M::Soft,
     /// What changes in the timers.
     pub timers: Vec<TimerChange<M::Timer>>,
+    /// What the shell is to do once the records are committed, however long that takes.
+    pub actions: Vec<M::Action>,
 }
 
 impl<M: Machine> Default for Outcome<M> {
     fn default() -> Self {
-        Self { records: Vec::new(), replies: Vec::new(), soft: M::Soft::default(), timers: Vec::new() }
+        Self {
+            records: Vec::new(),
+            replies: Vec::new(),
+            soft: M::Soft::default(),
+            timers: Vec::new(),
+            actions: Vec::new(),
+        }
     }
 }
 
@@ -58,6 +66,8 @@ pub trait Machine: Sized {
     type Soft: Clone + Debug + Default + PartialEq;
     /// What a timer is about.
     type Timer: Clone + Debug + Ord;
+    /// What a machine has its shell do elsewhere. The shell tells the outcome as a request.
+    type Action: Clone + Debug + PartialEq;
 
     /// Decides on a request. An `Err` is a request whose records cannot be written at all; it is answered so.
     fn propose(
@@ -70,7 +80,8 @@ pub trait Machine: Sized {
     /// Decides what follows from a timer that fired.
     fn expire(&self, now: Now, timer: &Self::Timer) -> Result<Outcome<Self>, CommitError>;
 
-    /// Called once when every record of the log is replayed: the timers to start with. No records, no replies.
+    /// Called once when every record of the log is replayed: the timers to start with, and the actions of which the log does
+    /// not say that they were carried out. No records, no replies.
     fn loaded(&self, now: Now) -> Outcome<Self>;
 
     /// Called when the leadership of the partition is gone: drops the soft state and answers everybody who waits in it.

@@ -9,6 +9,8 @@ mod undecided;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
+
 use protocol::{ErrorCode, Offset, ProducerId};
 use stdx::Now;
 
@@ -71,6 +73,8 @@ pub struct Runtime<M: Machine> {
     phase: Phase,
     timers: Timers<M::Timer>,
     held: HeldReplies<M::Response>,
+    /// Actions that wait until everything before an offset is committed.
+    actions: VecDeque<(Offset, M::Action)>,
     /// One past the last replayed record.
     next_offset: Offset,
     high_watermark: Offset,
@@ -87,6 +91,7 @@ impl<M: Machine> Runtime<M> {
             phase: Phase::Loading,
             timers: Timers::default(),
             held: HeldReplies::default(),
+            actions: VecDeque::new(),
             next_offset: Offset::ZERO,
             high_watermark: Offset::ZERO,
             undecided: Undecided::default(),
@@ -160,6 +165,7 @@ impl<M: Machine> Runtime<M> {
         self.phase = Phase::Active;
         let outcome = self.machine.loaded(now);
         debug_assert!(outcome.records.is_empty() && outcome.replies.is_empty());
+        self.act(outcome.actions);
         self.apply(outcome.soft, outcome.timers);
     }
 
@@ -168,6 +174,8 @@ impl<M: Machine> Runtime<M> {
         self.phase = Phase::Unloaded;
         self.concluded += 1;
         self.timers.clear();
+        // Whoever leads next finds in the log what was to be done.
+        self.actions.clear();
         let mut replies = fail_all::<M>(self.held.drain(), CommitError::NotLeader);
         replies.extend(self.machine.unload());
         replies
@@ -249,6 +257,7 @@ impl<M: Machine> Runtime<M> {
                 }
             }
         }
+        self.act(outcome.actions);
         self.apply(outcome.soft, outcome.timers);
         let deadline_ms = now.monotonic_ms.saturating_add(self.config.commit_timeout_ms);
         for reply in outcome.replies {
@@ -261,6 +270,18 @@ impl<M: Machine> Runtime<M> {
     pub fn committed(&mut self, high_watermark: Offset) -> Vec<Reply<M::Response>> {
         self.high_watermark = self.high_watermark.max(high_watermark);
         self.held.release(self.high_watermark)
+    }
+
+    /// What the shell is to do now. Ask after every [`loaded`](Self::loaded), [`conclude`](Self::conclude) and
+    /// [`committed`](Self::committed).
+    pub fn take_actions(&mut self) -> Vec<M::Action> {
+        let due = self.actions.iter().take_while(|(until, _)| *until <= self.high_watermark).count();
+        self.actions.drain(..due).map(|(_, action)| action).collect()
+    }
+
+    fn act(&mut self, actions: Vec<M::Action>) {
+        let until = self.next_offset;
+        self.actions.extend(actions.into_iter().map(|action| (until, action)));
     }
 
     fn replay(&mut self, base_offset: Offset, records: &[CoordinatorRecord]) {

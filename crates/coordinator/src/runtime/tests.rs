@@ -17,12 +17,15 @@ impl Machine for Sum {
     type Response = Result<i64, ErrorCode>;
     type Soft = u32;
     type Timer = &'static str;
+    /// The sum that was decided.
+    type Action = i64;
 
     fn propose(&self, now: Now, token: ReplyToken, add: i64) -> Result<Outcome<Self>, CommitError> {
         let sum = self.sum.checked_add(add).ok_or(CommitError::TooLarge)?;
         let mut outcome = Outcome::reply(token, Ok(sum));
         if add != 0 {
             outcome.records.push(record(add));
+            outcome.actions.push(sum);
         }
         outcome.soft = 1;
         outcome.timers.push(TimerChange::after("double", now, 1_000));
@@ -34,7 +37,9 @@ impl Machine for Sum {
     }
 
     fn loaded(&self, now: Now) -> Outcome<Self> {
-        Outcome { timers: vec![TimerChange::after("double", now, 1_000)], ..Outcome::default() }
+        let timers = vec![TimerChange::after("double", now, 1_000)];
+        let actions = if self.sum == 0 { vec![] } else { vec![self.sum] };
+        Outcome { timers, actions, ..Outcome::default() }
     }
 
     fn unload(&mut self) -> Vec<Reply<Self::Response>> {
@@ -74,6 +79,7 @@ impl Machine for Last {
     type Response = ();
     type Soft = ();
     type Timer = ();
+    type Action = ();
 
     fn propose(&self, _: Now, _: ReplyToken, (): ()) -> Result<Outcome<Self>, CommitError> {
         Ok(Outcome::default())
@@ -147,6 +153,30 @@ fn replies_leave_when_what_they_saw_is_committed() {
     // The high watermark does not go back.
     assert_eq!(runtime.committed(Offset(1)), []);
     assert_eq!(add(&mut runtime, 4, 0, 0), [reply(4, Ok(11))]);
+}
+
+#[test]
+fn actions_are_due_when_what_decided_them_is_committed() {
+    let mut runtime = active();
+    // The log does not say whether this was done.
+    assert_eq!(runtime.take_actions(), [10]);
+    add(&mut runtime, 1, 1, 5);
+    add(&mut runtime, 2, 1, 6);
+    assert_eq!(runtime.take_actions(), []);
+    runtime.committed(Offset(6));
+    assert_eq!(runtime.take_actions(), [11]);
+    // Replies that came too late do not take the action back: the record may be committed yet.
+    assert_eq!(runtime.overdue(Now::at_ms(500)).len(), 1);
+    runtime.committed(Offset(7));
+    assert_eq!(runtime.take_actions(), [12]);
+    let proposal = runtime.propose(Now::at_ms(0), ReplyToken(3), 1);
+    runtime.conclude(Now::at_ms(0), proposal, Err(CommitError::NotEnoughReplicas));
+    runtime.committed(Offset(9));
+    assert_eq!(runtime.take_actions(), []);
+    add(&mut runtime, 4, 1, 9);
+    runtime.unload();
+    runtime.committed(Offset(10));
+    assert_eq!(runtime.take_actions(), []);
 }
 
 #[test]

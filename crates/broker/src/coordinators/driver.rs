@@ -1,20 +1,21 @@
-//! The one task that drives the timers of all coordinators: sessions, rebalances, expiry, replies overdue.
+//! The one task that drives the timers of all coordinators of a kind: sessions, rebalances, expiry, replies overdue.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use coordinator::runtime::Machine;
 use tokio::sync::watch;
 
-use super::Groups;
+use super::Coordinators;
 use crate::clock;
 
 /// Runs until the node stops.
-pub(crate) async fn drive(groups: Arc<Groups>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn drive<M: Machine>(coordinators: Arc<Coordinators<M>>, mut stop: watch::Receiver<bool>) {
     loop {
         // Until the next sleep is chosen, whatever comes nearer rings.
-        groups.sleeping_until_ms.store(u64::MAX, Ordering::Relaxed);
-        let next = groups.fire_due();
-        groups.sleeping_until_ms.store(next.unwrap_or(u64::MAX), Ordering::Relaxed);
+        coordinators.sleeping_until_ms.store(u64::MAX, Ordering::Relaxed);
+        let next = coordinators.fire_due();
+        coordinators.sleeping_until_ms.store(next.unwrap_or(u64::MAX), Ordering::Relaxed);
         let wait = async {
             match next {
                 Some(deadline) => tokio::time::sleep_until(clock::instant(deadline).into()).await,
@@ -23,13 +24,13 @@ pub(crate) async fn drive(groups: Arc<Groups>, mut stop: watch::Receiver<bool>) 
         };
         tokio::select! {
             () = wait => {}
-            () = groups.nearer.notified() => {}
+            () = coordinators.nearer.notified() => {}
             _ = stop.changed() => return,
         }
     }
 }
 
-impl Groups {
+impl<M: Machine> Coordinators<M> {
     /// Carries out everything that is due; the next deadline.
     fn fire_due(&self) -> Option<u64> {
         let mut next = None;
