@@ -105,11 +105,13 @@ class Node:
         self.scan()
 
     def verify(self):
-        """What the files are, while nobody has them open: what a start is to recover, and nothing else, may be wrong."""
+        """What the files are, while nobody has them open: what the next start cuts or writes anew, and nothing else, may be wrong."""
         command = [self.binary, "log", "verify", *self.dirs]
         found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=STOP_DEADLINE_S)
-        if found.returncode != 0:
-            self.verdict.violation(f"log verify: {' | '.join(found.stdout.strip().splitlines()[:5])[:1000]}")
+        lines = [line for line in found.stdout.splitlines() if "(past the recovery point" not in line]
+        # The last line counts what was found.
+        if len(lines) > 1 or found.returncode not in (0, 1):
+            self.verdict.violation(f"log verify, exit code {found.returncode}: {' | '.join(lines[:5])[:1000]}")
 
     def scan(self):
         """Looks for panics and errors in what was logged since the last time."""
