@@ -139,6 +139,21 @@ fn a_damaged_header_is_an_error_with_its_place_and_not_skipped() {
 }
 
 #[test]
+fn a_changed_record_is_an_error_with_its_place_and_never_sent() {
+    let mut damaged = Damaged::new(RECORD);
+    damaged.node.start_again();
+    let mut wire = Wire::connect(damaged.node.address);
+    // All that lies before it, and after it.
+    let records = |wire: &mut Wire, from| records_of(&fetch(wire, 13, damaged.topic, from));
+    assert_eq!(records(&mut wire, 0).last().unwrap().0, VICTIM - 1);
+    assert_eq!(records(&mut wire, VICTIM + 1)[0].0, VICTIM + 1);
+    let data = fetch(&mut wire, 13, damaged.topic, VICTIM);
+    assert_eq!(data.error_code, code(ErrorCode::KafkaStorageError), "{data:?}");
+    damaged.node.wait_for_line(&format!("{LOG} is corrupt at byte {}", damaged.position));
+    assert_eq!(append(&mut wire, damaged.topic, batch(&["new"])), BATCHES);
+}
+
+#[test]
 fn a_running_node_keeps_its_logs_from_being_mended() {
     let mut node = Node::start();
     let mut wire = Wire::connect(node.address);

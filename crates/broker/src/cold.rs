@@ -38,8 +38,7 @@ impl Rounds {
     /// Loads what a look has missed, on this thread, which holds no lock.
     pub(crate) fn load(&mut self, missing: &NotCached) {
         self.0 += 1;
-        // What fails is met again by the next look.
-        let _ = missing.load();
+        missing.load();
     }
 }
 
@@ -72,7 +71,7 @@ impl Cold {
         }
         self.rounds.0 += 1;
         let missing = std::mem::take(&mut self.missing);
-        apart(move || missing.iter().for_each(|missing| drop(missing.load()))).await;
+        apart(move || missing.iter().for_each(NotCached::load)).await;
         true
     }
 }

@@ -1,8 +1,8 @@
 //! Reads that do not wait for the disk.
 //!
 //! A look-up under the lock of a log would hold up those who append while the disk seeks. So it may be asked for what is in
-//! memory only: where it meets something that is not, it ends with [`Error::NotCached`], which says what to load. The shell
-//! loads that on a thread of its own, without the lock, and asks again.
+//! memory only: where it meets something that is not, or that has to be read whole first (`unchecked`), it ends with
+//! [`Error::NotCached`], which says what to load. The shell loads that on a thread of its own, without the lock, and asks again.
 
 use std::io;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::dir::Dir;
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
+use crate::unchecked::Check;
 
 /// Where a read may take its bytes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,34 +52,50 @@ impl Source {
             Self::Disk => file.read_at(buf, position).map_err(error),
             Self::PageCache => match file.read_cached_at(buf, position) {
                 Ok(Some(read)) => Ok(read),
-                Ok(None) => Err(NotCached { file: file.clone(), position, len: buf.len() }.into()),
+                Ok(None) => {
+                    Err(NotCached(Missing::Bytes { file: file.clone(), position, len: buf.len() }).into())
+                }
                 Err(source) => Err(error(source)),
             },
+        }
+    }
+
+    /// Makes a check, or has it made.
+    pub(crate) fn check(self, check: Check) -> Result<()> {
+        match self {
+            Self::Disk => check.make(),
+            Self::PageCache => Err(NotCached(Missing::Check(check)).into()),
         }
     }
 }
 
 /// Bytes of a file that a look-up needs, and that are not in memory.
 #[derive(Clone, Debug)]
-pub struct NotCached {
-    file: Arc<dyn DiskFile>,
-    position: u64,
-    len: usize,
+pub struct NotCached(Missing);
+
+#[derive(Clone, Debug)]
+enum Missing {
+    Bytes { file: Arc<dyn DiskFile>, position: u64, len: usize },
+    Check(Check),
 }
 
 /// What is loaded at once: a look-up needs what lies around, too.
 const WINDOW_BYTES: u64 = 256 << 10;
 
 impl NotCached {
-    /// Brings them into memory. Waits for the disk.
-    pub fn load(&self) -> io::Result<()> {
-        let from = self.position / WINDOW_BYTES * WINDOW_BYTES;
-        let end = self.position + self.len as u64;
+    /// Brings them into memory, and checks them where nobody has. Waits for the disk. What fails, the next look meets again.
+    pub fn load(&self) {
+        let (file, position, len) = match &self.0 {
+            Missing::Bytes { file, position, len } => (file, *position, *len as u64),
+            Missing::Check(check) => return drop(check.make()),
+        };
+        let from = position / WINDOW_BYTES * WINDOW_BYTES;
         let mut buf = vec![0; WINDOW_BYTES as usize];
-        for position in (from..end).step_by(WINDOW_BYTES as usize) {
-            self.file.read_at(&mut buf, position)?;
+        for position in (from..position + len).step_by(WINDOW_BYTES as usize) {
+            if file.read_at(&mut buf, position).is_err() {
+                return;
+            }
         }
-        Ok(())
     }
 }
 
@@ -100,7 +117,7 @@ mod tests {
         let other = |source| Error::Io { operation: "read", path: Path::new("f").into(), source };
         let mut buf = [0; 100];
         match Source::PageCache.read_at(&file, &mut buf, 5_000, other) {
-            Err(Error::NotCached(missing)) => missing.load().unwrap(),
+            Err(Error::NotCached(missing)) => missing.load(),
             // A file system that keeps everything in memory, or does not tell.
             read => assert_eq!(read.unwrap(), 100),
         }

@@ -53,6 +53,7 @@ mod scan;
 mod segment;
 mod time_index;
 mod txn_index;
+mod unchecked;
 pub mod validate;
 
 pub use access::{NotCached, Source};

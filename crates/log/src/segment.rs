@@ -20,6 +20,7 @@ use crate::offset_index::{OffsetIndex, OffsetPosition};
 use crate::scan::{Found, Scanner};
 use crate::time_index::{TimeIndex, TimestampOffset};
 use crate::txn_index::TxnIndex;
+use crate::unchecked::Unchecked;
 
 /// The most that a segment's file can have: Kafka keeps positions as Java's `int`.
 pub(crate) const MAX_SEGMENT_BYTES: u32 = i32::MAX as u32;
@@ -44,6 +45,8 @@ pub(crate) struct Segment {
     /// This much earlier than `segment.ms` it is rolled.
     roll_jitter_ms: i64,
     bytes_since_index_entry: u32,
+    /// What was there before this process.
+    pub(crate) unchecked: Unchecked,
 }
 
 impl Segment {
@@ -69,6 +72,7 @@ impl Segment {
             modified_ms: now_ms,
             roll_jitter_ms,
             bytes_since_index_entry: 0,
+            unchecked: Unchecked::none(),
         }
     }
 
@@ -82,6 +86,7 @@ impl Segment {
             return Err(corrupt(&path, 0, format!("{} bytes", stat.len), "at most 2 GiB"));
         }
         segment.size_bytes = stat.len as u32;
+        segment.unchecked = Unchecked::all(segment.size_bytes);
         segment.modified_ms = stat.modified_ms;
         Ok(segment)
     }
@@ -121,6 +126,7 @@ impl Segment {
         self.reset_indexes(dir, true)?;
         self.log_file(dir)?.set_len(0).at("truncate", &self.log.path(dir, self.base_offset))?;
         self.size_bytes = 0;
+        self.unchecked.cut(0);
         Ok(())
     }
 
@@ -410,6 +416,7 @@ impl Segment {
         file.set_len(size_bytes.into()).at("truncate", &path)?;
         file.sync_data().at("sync", &path)?;
         self.size_bytes = size_bytes;
+        self.unchecked.cut(size_bytes);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::disk::DiskFile;
 use crate::error::{Error, Result};
 use crate::segment::Segment;
 use crate::txn_index::AbortedTxn;
+use crate::unchecked::Known;
 
 /// Whole batches in a file.
 ///
@@ -44,6 +45,7 @@ impl FetchRead {
 }
 
 /// What is found in one segment.
+#[derive(Clone, Copy)]
 struct Stretch {
     start: u32,
     end: u32,
@@ -98,8 +100,8 @@ impl Log {
             let access = self.dir.access(source);
             let found = match self.read_segment(access, segment, offset, left, whatever_its_size, upper_bound)
             {
-                // What was found in memory is answered first.
-                Err(Error::NotCached(_)) if !read.ranges.is_empty() => break,
+                // What was found in memory, and before damage, is answered first.
+                Err(Error::NotCached(_) | Error::Corrupt { .. }) if !read.ranges.is_empty() => break,
                 found => found?,
             };
             let Some(stretch) = found else { continue };
@@ -120,8 +122,33 @@ impl Log {
         Ok(read)
     }
 
-    /// The batches of one segment; `None` if it has none at or after the offset.
+    /// The batches of one segment, as far as they are known to be good; `None` if it has none at or after the offset.
     fn read_segment(
+        &self,
+        access: Access<'_>,
+        segment: &Segment,
+        offset: Offset,
+        max_bytes: u64,
+        whatever_its_size: bool,
+        upper_bound: Offset,
+    ) -> Result<Option<Stretch>> {
+        let found = self.find_stretch(access, segment, offset, max_bytes, whatever_its_size, upper_bound)?;
+        let Some(stretch) = found.filter(|stretch| stretch.end > stretch.start) else { return Ok(found) };
+        loop {
+            let open =
+                || Ok((segment.log.path(access.dir, segment.base_offset), segment.log_file(access.dir)?));
+            match segment.unchecked.look(stretch.start, stretch.end, open)? {
+                Known::Good => return Ok(Some(stretch)),
+                Known::GoodUpTo(end, next_offset) => {
+                    return Ok(Some(Stretch { end, next_offset, whole: false, ..stretch }));
+                }
+                Known::Nothing(check) => access.source.check(check)?,
+            }
+        }
+    }
+
+    /// The batches of one segment; `None` if it has none at or after the offset.
+    fn find_stretch(
         &self,
         access: Access<'_>,
         segment: &Segment,

@@ -16,3 +16,4 @@ mod read;
 mod retain;
 mod support;
 mod truncate;
+mod unchecked;
