@@ -1,4 +1,5 @@
-//! The coordinator runtime, and over it the machines of classic consumer groups and of transactions. Pure: no I/O, no clock, no randomness.
+//! The coordinator runtime, and over it the machines of classic consumer groups and of transactions. Pure: no I/O, no clock,
+//! no randomness.
 //!
 //! - [`runtime`]: what every coordinator shares: propose, append, replay, hold the reply until it is committed; timers
 //!   as data; loading and unloading with the leadership of a partition.

@@ -111,7 +111,7 @@ impl<M: Machine> Coordinators<M> {
     }
 
     /// Asks a coordinator: everything up to the append happens before this returns. The answer comes when it may leave;
-    /// `None` when the node stops first.
+    /// the sender is dropped when the node stops first.
     pub(crate) fn propose(
         &self,
         coordinator: &Coordinator<M>,

@@ -10,7 +10,7 @@ use protocol::wire::Str;
 
 use super::metadata::{GroupMetadata, MemberMetadata};
 use super::offsets::CommittedOffset;
-use crate::record::{encode, value, whole};
+use crate::record::{KEY_VERSION, encode, value, whole};
 use crate::{CommitError, CoordinatorRecord, Error};
 
 /// `LegacyOffsetCommitKey`: the same fields as type 1, written until Kafka 0.9.
@@ -42,7 +42,7 @@ impl GroupRecord {
         let record_type = i16::from_be_bytes(*record_type);
         match record_type {
             LEGACY_OFFSET_COMMIT | OFFSET_COMMIT => {
-                let key: OffsetCommitKey<'_> = whole(record_type, key, crate::record::KEY_VERSION)?;
+                let key: OffsetCommitKey<'_> = whole(record_type, key, KEY_VERSION)?;
                 Ok(Self::Offset {
                     group_id: key.group.as_ref().into(),
                     topic: key.topic.as_ref().into(),
@@ -51,7 +51,7 @@ impl GroupRecord {
                 })
             }
             GROUP_METADATA => {
-                let key: GroupMetadataKey<'_> = whole(record_type, key, crate::record::KEY_VERSION)?;
+                let key: GroupMetadataKey<'_> = whole(record_type, key, KEY_VERSION)?;
                 Ok(Self::Group {
                     group_id: key.group.as_ref().into(),
                     metadata: value::<GroupMetadataValue<'_>>(record_type, record)?.map(group_metadata),
