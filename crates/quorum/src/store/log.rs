@@ -15,6 +15,7 @@ use std::sync::Arc;
 use openraft::entry::EntryPayload;
 
 use super::disk;
+use super::epochs::LeaderEpochs;
 use super::segment::{Found, Segment};
 use crate::codec::{self, Context};
 use crate::error::{Damage, Error};
@@ -57,6 +58,7 @@ pub(crate) struct MetadataLog {
     /// Whether there is a membership, in the log or in its snapshot.
     has_membership: bool,
     has_data: bool,
+    epochs: LeaderEpochs,
     segment_max_bytes: u64,
     /// Whether the next append starts a segment, so that the one before it can go with the next snapshot.
     roll: bool,
@@ -78,11 +80,13 @@ impl MetadataLog {
             voters: covered.voters.clone().unwrap_or_default(),
             has_membership: covered.voters.is_some(),
             has_data: covered.last_log_id.is_some(),
+            epochs: LeaderEpochs::new(dir),
             segment_max_bytes,
             roll: false,
         };
         log.delete_covered(covered.end_offset)?;
         log.recover(&covered)?;
+        log.epochs.write()?;
         Ok(log)
     }
 
@@ -105,6 +109,7 @@ impl MetadataLog {
                 return Err(Error::corrupt(&segment.path, 0, damage));
             }
             for Found { at, header, voters, is_membership } in segment.recover(&mut epoch, i + 1 == count)? {
+                self.epochs.assign(epoch_of(&header), header.base_offset.get());
                 end_offset = header.next_offset().get();
                 agrees |= end_offset == covered.end_offset && epoch_of(&header) == snapshot_epoch;
                 if header.base_offset.get() < covered.end_offset {
@@ -188,6 +193,7 @@ impl MetadataLog {
             let batch =
                 codec::encode(&entry, &Context { base_offset, leader, voters: &self.voters, now_ms })?;
             let header = *protocol::records::Batch::parse(&batch)?.header();
+            self.epochs.assign(epoch_of(&header), base_offset);
             positions.push(Position {
                 segment: segment_base,
                 at: start + bytes.len() as u64,
@@ -206,6 +212,8 @@ impl MetadataLog {
             bytes.extend_from_slice(&batch);
             (next_index, base_offset) = (next_index + 1, header.next_offset().get());
         }
+        // Before the batches: the file may say more than the log has, never less.
+        self.epochs.write()?;
         let segment = self.active();
         segment.append(&bytes)?;
         let file = Arc::clone(&segment.file);
@@ -236,7 +244,8 @@ impl MetadataLog {
         self.active().truncate(cut.at)?;
         self.entries.truncate((since - indexes.start) as usize);
         self.next_offset = cut.base_offset;
-        Ok(())
+        self.epochs.truncate_from_end(cut.base_offset);
+        self.epochs.write()
     }
 
     /// Forgets the entries up to one that a snapshot covers, and deletes the segments that nobody needs.
@@ -248,11 +257,12 @@ impl MetadataLog {
         self.purged = self.purged.max(Some(upto));
         let Some(covered_end) = covered_end else { return Ok(()) };
         if covered_end > self.next_offset {
-            return self.start_over(covered_end);
+            self.start_over(covered_end)?;
+        } else {
+            self.delete_covered(covered_end)?;
+            self.roll = true;
         }
-        self.delete_covered(covered_end)?;
-        self.roll = true;
-        Ok(())
+        self.epochs.write()
     }
 
     /// Deletes each segment that ends before a snapshot does. A crash between two of them leaves no gap.
@@ -261,6 +271,8 @@ impl MetadataLog {
             disk::delete(&self.segments[0].path)?;
             self.segments.remove(0);
         }
+        let start = self.segments.first().map_or(covered_end, |first| first.base_offset);
+        self.epochs.truncate_from_start(start);
         Ok(())
     }
 
@@ -273,6 +285,7 @@ impl MetadataLog {
             disk::sync_dir(&self.dir)?;
         }
         self.next_offset = offset;
+        self.epochs.truncate_from_end(0);
         self.push_segment()
     }
 
@@ -331,12 +344,20 @@ mod tests {
         log.indexes().map(|index| log.read(index).unwrap().log_id).collect()
     }
 
+    fn segments(dir: &Path) -> Vec<String> {
+        let is_segment = |name: &String| Segment::base_offset_of(name).is_some();
+        disk::names(dir).unwrap().into_iter().filter(is_segment).collect()
+    }
+
+    fn epochs(dir: &Path) -> String {
+        std::fs::read_to_string(dir.join("leader-epoch-checkpoint")).unwrap()
+    }
+
     #[test]
     fn segments_are_named_by_their_first_offset_and_read_back_in_order() {
         let dir = tempfile::tempdir().unwrap();
         drop(one_each(dir.path(), 3));
-        let names = disk::names(dir.path()).unwrap();
-        assert_eq!(names, [0, 1, 2].map(|offset| format!("{offset:020}.log")));
+        assert_eq!(segments(dir.path()), [0, 1, 2].map(|offset| format!("{offset:020}.log")));
         assert_eq!(reopened(dir.path(), Covered::default()), [0, 1, 2].map(|index| log_id(1, index)));
     }
 
@@ -350,7 +371,11 @@ mod tests {
             log.append([data(2, since), data(2, since + 1)], 2, 0).unwrap();
             let expect: Vec<LogId> =
                 (0..since).map(|i| log_id(1, i)).chain((since..since + 2).map(|i| log_id(2, i))).collect();
+            let cut = if since == 0 { "0\n1\n2 0\n".into() } else { format!("0\n2\n1 0\n2 {since}\n") };
+            assert_eq!(epochs(dir.path()), cut);
+            std::fs::write(dir.path().join("leader-epoch-checkpoint"), "0\n1\n1 0\n").unwrap();
             assert_eq!(reopened(dir.path(), Covered::default()), expect, "since {since}");
+            assert_eq!(epochs(dir.path()), cut, "a start sets right what another one has left");
         }
     }
 
@@ -366,7 +391,7 @@ mod tests {
             drop(one_each(dir.path(), 5));
             assert_eq!(reopened(dir.path(), covered), expect);
             let names: Vec<String> = names.iter().map(|offset| format!("{offset:020}.log")).collect();
-            assert_eq!(disk::names(dir.path()).unwrap(), names);
+            assert_eq!(segments(dir.path()), names);
         };
         check(covered(1, 2), &[log_id(1, 3), log_id(1, 4)], &[3, 4]);
         check(covered(1, 4), &[], &[4]);
@@ -400,10 +425,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut log = one_each(dir.path(), 5);
         log.purge(log_id(1, 1), None).unwrap();
-        assert_eq!(disk::names(dir.path()).unwrap().len(), 5);
+        assert_eq!(segments(dir.path()).len(), 5);
         log.purge(log_id(1, 3), Some(4)).unwrap();
-        assert_eq!(disk::names(dir.path()).unwrap(), [format!("{:020}.log", 4)]);
+        assert_eq!(segments(dir.path()), [format!("{:020}.log", 4)]);
         assert_eq!((log.purged(), log.last()), (Some(log_id(1, 3)), Some(log_id(1, 4))));
+        assert_eq!(epochs(dir.path()), "0\n1\n1 4\n");
         // A snapshot of another leader, further than the log.
         log.purge(log_id(2, 20), Some(33)).unwrap();
         log.append([data(2, 21)], 2, 0).unwrap();

@@ -1,6 +1,7 @@
 //! What raft remembers, on disk: the log, the vote and the snapshots, as openraft asks for them.
 
 mod disk;
+mod epochs;
 mod log;
 mod machine;
 mod raft_log;

@@ -33,7 +33,12 @@ async fn the_log_before_a_snapshot_goes_and_nothing_is_lost() {
     // The last segment before a snapshot goes with the next one.
     assert_eq!(
         names(dir.path()),
-        ["00000000000000000023.log", "00000000000000000033-0000000001.checkpoint", "quorum-state"]
+        [
+            "00000000000000000023.log",
+            "00000000000000000033-0000000001.checkpoint",
+            "leader-epoch-checkpoint",
+            "quorum-state"
+        ]
     );
     quorum.propose(vec![record("tail")]).await.unwrap();
     expect.push("tail".to_owned());
