@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use log::log_dir;
-use metadata::{ClusterImage, ConfigResource};
+use metadata::{ClusterImage, ConfigResource, Feature};
 use protocol::{BrokerId, LeaderEpoch};
 
 use crate::directory::Directory;
@@ -65,25 +65,10 @@ pub enum Refused {
     },
 }
 
-/// Features that an Apache Kafka has finalized, with the highest level of Kafka 4.4. Their protocols are not served, but what
-/// they put into the metadata log is known: a cluster that has them can be opened, and keeps them.
-const KEPT_FEATURES: [(&str, i16); 5] = [
-    ("eligible.leader.replicas.version", 1),
-    ("group.version", 1),
-    ("share.version", 2),
-    ("streams.version", 1),
-    ("transaction.version", 2),
-];
-
-/// Those of a cluster, with the highest level that we know.
-pub(crate) fn kept_features(image: &ClusterImage) -> impl Iterator<Item = (&'static str, i16)> {
-    KEPT_FEATURES.into_iter().filter(|(name, _)| image.feature_level(name) > 0)
-}
-
 /// Refuses a cluster that cannot be carried on here whole, and says what of its protection is not in force.
 pub(crate) fn check(image: &ClusterImage, node_id: BrokerId) -> Result<(), Refused> {
     for (name, level) in image.features() {
-        let known = KEPT_FEATURES.iter().find(|(known, _)| **known == **name).map(|(_, max)| *max);
+        let known = Feature::named(name).map(|feature| feature.latest);
         if known.is_none_or(|max| *level > max) {
             return Err(Refused::Feature { name: name.to_string(), level: *level, known });
         }

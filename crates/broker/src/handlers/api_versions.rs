@@ -8,11 +8,14 @@ use protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey,
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, ErrorCode};
 
-use ::metadata::MetadataVersion;
+use ::metadata::{Feature, MetadataVersion};
 
 use crate::apis::APIS;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request, encode_answer};
+
+/// The first version whose clients can read of features that are supported from level 0 on.
+const SUPPORTED_FROM_0: i16 = 4;
 
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
@@ -32,21 +35,28 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
     let image = node.image();
     let mut response = ApiVersionsResponse { api_keys: api_keys(), ..ApiVersionsResponse::default() };
     response.finalized_features_epoch = image.last_offset().map_or(-1, |offset| offset.get());
-    // Other features come with their protocols: what is not served is not advertised, though an Apache Kafka may have
-    // finalized it before it left this cluster to us.
-    response.supported_features.push(SupportedFeatureKey {
-        name: MetadataVersion::FEATURE.into(),
-        min_version: MetadataVersion::MIN.level(),
-        max_version: MetadataVersion::LATEST.level(),
-        ..SupportedFeatureKey::default()
-    });
-    let level = image.metadata_version().level();
-    response.finalized_features.push(FinalizedFeatureKey {
-        name: MetadataVersion::FEATURE.into(),
-        max_version_level: level,
-        min_version_level: level,
-        ..FinalizedFeatureKey::default()
-    });
+    // What is not served is not advertised, though an Apache Kafka may have finalized it before it left this cluster to us.
+    let served = Feature::served().map(|feature| (feature.name, 0, feature.latest));
+    let (min, max) = (MetadataVersion::MIN.level(), MetadataVersion::LATEST.level());
+    for (name, min_version, max_version) in [(MetadataVersion::FEATURE, min, max)].into_iter().chain(served) {
+        if min_version > 0 || request.version >= SUPPORTED_FROM_0 {
+            response.supported_features.push(SupportedFeatureKey {
+                name: name.into(),
+                min_version,
+                max_version,
+                ..SupportedFeatureKey::default()
+            });
+        }
+        let level = image.feature_level(name);
+        if level > 0 {
+            response.finalized_features.push(FinalizedFeatureKey {
+                name: name.into(),
+                max_version_level: level,
+                min_version_level: level,
+                ..FinalizedFeatureKey::default()
+            });
+        }
+    }
     request.answer(&response)
 }
 

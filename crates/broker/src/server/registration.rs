@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use metadata::MetadataVersion;
+use metadata::{Feature as KnownFeature, MetadataVersion};
 use protocol::ErrorCode;
 use protocol::messages::BrokerRegistrationRequest;
 use protocol::messages::broker_registration_request::{Feature, Listener};
@@ -60,7 +60,10 @@ fn registration(node: &Node) -> BrokerRegistrationRequest<'static> {
         MetadataVersion::LATEST.level(),
     )];
     let image = node.newest_image();
-    features.extend(crate::takeover::kept_features(&image).map(|(name, max)| feature(name, 0, max)));
+    // A broker speaks what is finalized, served or only kept.
+    let is_spoken = |known: &KnownFeature| known.is_served || image.feature_level(known.name) > 0;
+    let spoken = KnownFeature::ALL.into_iter().filter(is_spoken);
+    features.extend(spoken.map(|known| feature(known.name, 0, known.latest)));
     BrokerRegistrationRequest {
         broker_id: node.id().get(),
         cluster_id: node.cluster_id().to_owned().into(),

@@ -7,13 +7,11 @@ use protocol::messages::{
 };
 
 use crate::image::text;
-use crate::{ClusterImage, MetadataVersion};
+use crate::{ClusterImage, Feature, MetadataVersion};
 
 /// The records to append before anything else: to an image, and whether a transaction is open after it.
 ///
-/// A new cluster is finalized at [`MetadataVersion::LATEST`]. Other features are finalized with what they stand for:
-/// `group.version`, `transaction.version`, `share.version`, `streams.version` and
-/// `eligible.leader.replicas.version`, which Kafka 4.4 sets here, come with their protocols.
+/// A new cluster is finalized at [`MetadataVersion::LATEST`], and at the latest level of every feature that is served.
 pub fn activation_records(image: &ClusterImage, in_transaction: bool) -> Vec<MetadataRecord<'static>> {
     let mut records = vec![];
     if in_transaction {
@@ -27,10 +25,14 @@ pub fn activation_records(image: &ClusterImage, in_transaction: bool) -> Vec<Met
             name: Some(text("Bootstrap records")),
             ..BeginTransactionRecord::default()
         }));
-        records.push(MetadataRecord::FeatureLevel(FeatureLevelRecord {
-            name: text(MetadataVersion::FEATURE),
-            feature_level: MetadataVersion::LATEST.level(),
-            ..FeatureLevelRecord::default()
+        let metadata_version = (MetadataVersion::FEATURE, MetadataVersion::LATEST.level());
+        let features = Feature::served().map(|feature| (feature.name, feature.latest));
+        records.extend([metadata_version].into_iter().chain(features).map(|(name, feature_level)| {
+            MetadataRecord::FeatureLevel(FeatureLevelRecord {
+                name: text(name),
+                feature_level,
+                ..FeatureLevelRecord::default()
+            })
         }));
         records.push(MetadataRecord::EndTransaction(EndTransactionRecord::default()));
     }
@@ -60,7 +62,10 @@ mod tests {
         let records = of(&loader);
         replay(&mut loader, 0, &records);
         assert_eq!(loader.image().metadata_version(), MetadataVersion::LATEST);
-        assert!(loader.image().features().is_empty());
+        for feature in Feature::ALL {
+            let level = if feature.is_served { feature.latest } else { 0 };
+            assert_eq!(loader.image().feature_level(feature.name), level, "{}", feature.name);
+        }
         assert_eq!(of(&loader), []);
     }
 
@@ -71,9 +76,10 @@ mod tests {
         replay(&mut loader, 0, &records[..2]);
         let again = of(&loader);
         let kinds: Vec<i16> = again.iter().map(MetadataRecord::api_key).collect();
-        assert_eq!(kinds, [25, 23, 12, 24]);
+        let features = vec![12; Feature::served().count() + 1];
+        assert_eq!(kinds, [&[25, 23], &*features, &[24]].concat());
         replay(&mut loader, 2, &again);
         assert_eq!(loader.image().metadata_version(), MetadataVersion::LATEST);
-        assert_eq!(loader.image().last_offset(), Some(Offset(5)));
+        assert_eq!(loader.image().last_offset(), Some(Offset(1 + again.len() as i64)));
     }
 }
