@@ -71,7 +71,7 @@ fn code_of(refusal: &LogRefusal) -> ErrorCode {
         LogRefusal::Records(_) => ErrorCode::InvalidRecord,
         LogRefusal::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         LogRefusal::ProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        LogRefusal::NotInTransaction(_) => ErrorCode::InvalidTxnState,
+        LogRefusal::NotInTransaction(_) | LogRefusal::NotVerified(_) => ErrorCode::InvalidTxnState,
         LogRefusal::CoordinatorEpoch { .. } => ErrorCode::TransactionCoordinatorFenced,
     }
 }

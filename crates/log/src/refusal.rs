@@ -106,6 +106,10 @@ pub enum Refusal {
     /// A plain batch within the producer's transaction. `INVALID_TXN_STATE`.
     #[error("producer {0} sent a batch outside of its open transaction")]
     NotInTransaction(ProducerId),
+    /// The partition was not made sure to belong to the producer's transaction, or that ended meanwhile (KIP-890).
+    /// `INVALID_TXN_STATE`.
+    #[error("producer {0} sent a batch of a transaction that the partition does not belong to")]
+    NotVerified(ProducerId),
     /// A marker of a transaction coordinator that has been replaced. `TRANSACTION_COORDINATOR_FENCED`.
     #[error(
         "marker for producer {producer_id} is of coordinator epoch {found}, the partition has seen {last}"

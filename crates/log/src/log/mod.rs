@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::{LeaderEpoch, Offset, TopicPartition, Uuid};
+use protocol::records::BatchHeader;
+use protocol::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition, Uuid};
 use stdx::Now;
 
 use crate::checkpoint::{PARTITION_METADATA, format_topic_id};
@@ -32,7 +33,7 @@ use crate::disk::read_file;
 use crate::error::{Error, Result};
 use crate::leader_epochs::LeaderEpochs;
 use crate::log_dir::deleted_name;
-use crate::producer::{self, ProducerState};
+use crate::producer::{self, MarkerCheck, ProducerState, VerificationGuard};
 use crate::segment::Segment;
 
 pub use append::AppendInfo;
@@ -118,6 +119,34 @@ impl Log {
     /// What is known of the producers.
     pub const fn producers(&self) -> &ProducerState {
         &self.producers
+    }
+
+    /// Begins the verification of a batch that may be the first of its transaction here (KIP-890): `None` if it needs none.
+    /// Otherwise the coordinator is to be asked, and then [`Self::check_verified`] before the append, with the guard.
+    pub fn start_verification(&mut self, header: &BatchHeader, now: Now) -> Option<VerificationGuard> {
+        self.producers.start_verification(header, now.unix_ms)
+    }
+
+    /// Whether a batch may be appended, as far as its transaction is concerned. `is_of_epoch`: the transaction has a producer
+    /// epoch of its own, so that its sequences begin with 0.
+    pub fn check_verified(
+        &self,
+        header: &BatchHeader,
+        guard: Option<VerificationGuard>,
+        is_of_epoch: bool,
+    ) -> Result<()> {
+        Ok(self.producers.check_verified(header, guard, is_of_epoch)?)
+    }
+
+    /// Whether the marker of a transaction is to be written. Where every transaction has a producer epoch of its own
+    /// (`is_of_epoch`) the marker's must be new here (KIP-1228).
+    pub fn check_marker(
+        &self,
+        producer_id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        is_of_epoch: bool,
+    ) -> Result<MarkerCheck> {
+        Ok(self.producers.check_marker(producer_id, producer_epoch, is_of_epoch)?)
     }
 
     /// Forgets producers that are silent for longer than `producer.id.expiration.ms`. For a timer.

@@ -7,7 +7,7 @@ use crate::validate::{Origin, Refusal};
 
 /// How many batches are remembered: as many as a client may have in flight.
 const MAX_BATCHES: usize = 5;
-const NO_EPOCH: ProducerEpoch = ProducerEpoch(-1);
+pub(super) const NO_EPOCH: ProducerEpoch = ProducerEpoch(-1);
 const NO_SEQUENCE: i32 = -1;
 
 /// A batch that was appended.

@@ -3,11 +3,10 @@
 //!
 //! [`ProducerState::check`] proposes, [`ProducerState::apply`] does. Replaying a log applies what
 //! was written without refusing anything.
-//!
-//! Not here: the verification of transactions with their coordinator (KIP-890), which comes with transactions.
 
 mod entry;
 mod snapshot;
+mod verification;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +15,8 @@ use protocol::{Offset, ProducerId};
 
 pub use entry::{BatchMeta, ProducerEntry};
 pub(crate) use snapshot::{decode, encode};
+use verification::Verification;
+pub use verification::{MarkerCheck, VerificationGuard};
 
 use crate::txn_index::AbortedTxn;
 use crate::validate::{Origin, Refusal};
@@ -24,7 +25,7 @@ use crate::validate::{Origin, Refusal};
 const MAX_MARKER_BYTES: usize = 1024;
 
 /// All producers of a partition that it still remembers.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct ProducerState {
     producers: BTreeMap<ProducerId, ProducerEntry>,
     /// Open transactions, by their first offset.
@@ -33,6 +34,10 @@ pub struct ProducerState {
     unreplicated: BTreeMap<Offset, Offset>,
     /// The offset after the last batch that is in here.
     end_offset: Offset,
+    /// Transactions about to begin here. Not of the log: forgotten with the process.
+    verifications: BTreeMap<ProducerId, Verification>,
+    /// How many guards were given.
+    guards: u64,
 }
 
 /// What appending some batches would change.
@@ -58,6 +63,14 @@ pub(crate) enum Check {
     New(Changes),
     /// A client sent a batch again that is already in the log.
     Duplicate(BatchMeta),
+}
+
+/// As the log has it.
+impl PartialEq for ProducerState {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.producers, &self.open, &self.unreplicated, self.end_offset)
+            == (&other.producers, &other.open, &other.unreplicated, other.end_offset)
+    }
 }
 
 impl ProducerState {
@@ -136,6 +149,7 @@ impl ProducerState {
     ) -> Vec<AbortedTxn> {
         for mut entry in changes.producers {
             entry.last_seen_ms = now_ms;
+            self.verifications.remove(&entry.producer_id);
             self.producers.insert(entry.producer_id, entry);
         }
         self.open.extend(changes.opened);
@@ -209,6 +223,7 @@ impl ProducerState {
     /// this goes by when they appended, not by the timestamps of their records: who writes old ones is not forgotten.
     pub(crate) fn remove_expired(&mut self, now_ms: i64, expiration_ms: i64) {
         self.producers.retain(|_, entry| !entry.is_expired(now_ms, expiration_ms));
+        self.remove_expired_verifications(now_ms, expiration_ms);
     }
 
     /// The producers, for DescribeProducers and tests.

@@ -1,6 +1,8 @@
 //! Idempotent and transactional producers.
 
+use log::producer::{MarkerCheck, VerificationGuard};
 use log::{AbortedTxn, Error, Log, LogConfig, Origin, Recovery, Refusal};
+use protocol::records::BatchHeader;
 use protocol::{Offset, ProducerEpoch, ProducerId};
 use stdx::Now;
 
@@ -269,6 +271,103 @@ fn markers_and_plain_batches_out_of_order_are_refused() {
     // A coordinator's own records have no sequences.
     let mut batch = of_producer(1, 3, -1, 1, true);
     log.append_as_leader(&mut batch, EPOCH, NOW, Origin::Coordinator).unwrap();
+}
+
+/// Begins the verification of a batch; whether it may be appended then, where every transaction has its epoch or not.
+fn verify(log: &mut Log, batch: &[u8], is_of_epoch: bool) -> Result<(), Refusal> {
+    let header = BatchHeader::parse(batch).unwrap();
+    let guard = log.start_verification(&header, NOW);
+    may_append(log, batch, guard, is_of_epoch)
+}
+
+fn may_append(
+    log: &Log,
+    batch: &[u8],
+    guard: Option<VerificationGuard>,
+    is_of_epoch: bool,
+) -> Result<(), Refusal> {
+    match log.check_verified(&BatchHeader::parse(batch).unwrap(), guard, is_of_epoch) {
+        Ok(()) => Ok(()),
+        Err(Error::Refused(refusal)) => Err(refusal),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_first_batch_of_a_transaction_needs_a_guard() {
+    let (_, mut log) = new_log(small());
+    let (first, second) = (of_producer(1, 3, 0, 1, true), of_producer(1, 3, 1, 1, true));
+    let unverified = Err(Refusal::NotVerified(ProducerId(1)));
+    assert_eq!(may_append(&log, &first, None, false), unverified);
+    assert_eq!(may_append(&log, &of_producer(1, 3, 0, 1, false), None, false), Ok(()), "no transaction");
+    assert_eq!(verify(&mut log, &first, false), Ok(()));
+    // Who asked later does not come first.
+    assert!(matches!(verify(&mut log, &second, false), Err(Refusal::OutOfOrderSequence { .. })));
+    append(&mut log, first.clone());
+    assert_eq!(may_append(&log, &second, None, false), Ok(()));
+    assert_eq!(may_append(&log, &of_producer(1, 4, 0, 1, true), None, false), unverified, "another epoch's");
+    append_marker(&mut log, marker(1, 3, true, 5));
+    assert_eq!(may_append(&log, &second, None, false), unverified, "another transaction");
+}
+
+#[test]
+fn a_marker_voids_the_guard() {
+    let (_, mut log) = new_log(small());
+    let first = of_producer(1, 3, 0, 1, true);
+    let header = BatchHeader::parse(&first).unwrap();
+    let guard = log.start_verification(&header, NOW);
+    assert_eq!(guard, log.start_verification(&header, NOW), "one transaction, one guard");
+    append_marker(&mut log, marker(1, 3, false, 5));
+    assert_eq!(may_append(&log, &first, guard, false), Err(Refusal::NotVerified(ProducerId(1))));
+    assert_ne!(log.start_verification(&header, NOW), guard);
+}
+
+#[test]
+fn a_transaction_with_an_epoch_of_its_own_begins_with_sequence_0() {
+    let (_, mut log) = new_log(small());
+    let late = of_producer(1, 3, 5, 1, true);
+    assert_eq!(verify(&mut log, &late, false), Ok(()), "its first records may be deleted");
+    assert!(matches!(verify(&mut log, &late, true), Err(Refusal::OutOfOrderSequence { .. })));
+    // After the marker of the transaction before, which has the epoch of this one.
+    append_marker(&mut log, marker(1, 3, true, 5));
+    assert_eq!(verify(&mut log, &of_producer(1, 3, 0, 1, true), true), Ok(()));
+}
+
+#[test]
+fn verifications_are_forgotten_in_time() {
+    let (_, mut log) = new_log(small());
+    let first = of_producer(1, 3, 0, 1, true);
+    let guard = log.start_verification(&BatchHeader::parse(&first).unwrap(), NOW);
+    log.remove_expired_producers(NOW);
+    assert_eq!(may_append(&log, &first, guard, false), Ok(()));
+    let later = Now { unix_ms: NOW.unix_ms + small().producer_id_expiration_ms, ..NOW };
+    log.remove_expired_producers(later);
+    assert_eq!(may_append(&log, &first, guard, false), Err(Refusal::NotVerified(ProducerId(1))));
+}
+
+#[test]
+fn a_marker_is_written_once_and_in_its_own_epoch() {
+    let (_, mut log) = new_log(small());
+    let check = |log: &Log, epoch: i16, is_of_epoch: bool| match log.check_marker(
+        ProducerId(1),
+        ProducerEpoch(epoch),
+        is_of_epoch,
+    ) {
+        Ok(check) => Some(check),
+        Err(Error::Refused(Refusal::ProducerEpoch { .. })) => None,
+        Err(other) => panic!("{other:?}"),
+    };
+    assert_eq!(check(&log, 3, true), Some(MarkerCheck::Write), "nothing was written here");
+    append(&mut log, of_producer(1, 3, 0, 1, true));
+    assert_eq!(check(&log, 2, false), None);
+    assert_eq!(check(&log, 3, false), Some(MarkerCheck::Write));
+    // A late marker of the transaction before.
+    assert_eq!(check(&log, 3, true), None);
+    assert_eq!(check(&log, 4, true), Some(MarkerCheck::Write));
+    append_marker(&mut log, marker(1, 4, true, 5));
+    assert_eq!(check(&log, 4, true), Some(MarkerCheck::Written));
+    assert_eq!(check(&log, 4, false), Some(MarkerCheck::Write));
+    assert_eq!(check(&log, 3, true), None);
 }
 
 /// Segments before the log's start go at a start, since the snapshot behind them knows their producers; but a process that is
