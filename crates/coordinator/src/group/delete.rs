@@ -1,5 +1,7 @@
 //! DeleteGroups, versions 0 to 3: groups without members, with their offsets.
 
+use std::collections::BTreeSet;
+
 use protocol::ErrorCode;
 use protocol::messages::DeleteGroupsResponse;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
@@ -40,7 +42,10 @@ impl GroupCoordinator {
     }
 
     fn delete_group(&self, group_id: &str, outcome: &mut Outcome<Self>) -> Result<(), CommitError> {
-        for (topic, partition, _) in self.durable.offsets.of_group(group_id) {
+        let committed =
+            self.durable.offsets.of_group(group_id).map(|(topic, partition, _)| (topic, partition));
+        let pending = self.durable.pending.of_group(group_id);
+        for (topic, partition) in committed.chain(pending).collect::<BTreeSet<_>>() {
             outcome.records.push(record::offset(group_id, topic, partition, None)?);
         }
         outcome.records.extend(self.durable.foreign.tombstones(group_id));

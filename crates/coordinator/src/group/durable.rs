@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use protocol::{Offset, ProducerId};
+
 use super::foreign::Foreign;
 use super::metadata::GroupMetadata;
-use super::offsets::{Offsets, flatten};
+use super::offsets::{CommittedOffset, Offsets, flatten};
+use super::pending::{Key, PendingOffsets};
 use super::record::{self, GroupRecord};
 use crate::{CommitError, CoordinatorRecord, Error};
 
@@ -14,6 +17,8 @@ use crate::{CommitError, CoordinatorRecord, Error};
 pub struct Durable {
     pub(super) groups: BTreeMap<Arc<str>, GroupMetadata>,
     pub(super) offsets: Offsets,
+    /// Those of open transactions.
+    pub(super) pending: PendingOffsets,
     /// The live records of machines that this version does not have.
     pub(super) foreign: Foreign,
 }
@@ -36,14 +41,18 @@ impl Durable {
 
     /// Every group that the log knows of, in order.
     pub(super) fn group_ids(&self) -> BTreeSet<&Arc<str>> {
-        self.groups.keys().chain(self.offsets.groups().map(|(group_id, _)| group_id)).collect()
+        let with_offsets = self.offsets.groups().map(|(group_id, _)| group_id);
+        self.groups.keys().chain(with_offsets).chain(self.pending.groups()).collect()
     }
 
-    pub(super) fn replay(&mut self, record: &CoordinatorRecord) -> Result<(), Error> {
+    pub(super) fn replay(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
         match GroupRecord::decode(record)? {
             GroupRecord::Offset { group_id, topic, partition, committed } => match committed {
-                Some(committed) => self.offsets.put(group_id, topic, partition, committed),
-                None => self.offsets.remove(&group_id, &topic, partition),
+                Some(committed) => self.put(offset, (group_id, topic, partition), committed),
+                None => {
+                    self.offsets.remove(&group_id, &topic, partition);
+                    self.pending.forget(&(group_id, topic, partition));
+                }
             },
             GroupRecord::Group { group_id, metadata } => match metadata {
                 Some(metadata) => drop(self.groups.insert(group_id, metadata)),
@@ -52,6 +61,35 @@ impl Durable {
             GroupRecord::Foreign => self.foreign.replay(record),
         }
         Ok(())
+    }
+
+    fn put(&mut self, at: Offset, key: Key, committed: CommittedOffset) {
+        self.pending.supersede(at, &key);
+        let (group_id, topic, partition) = key;
+        self.offsets.put(group_id, topic, partition, committed);
+    }
+
+    /// A record of an open transaction: an offset, as long as Kafka or we wrote it.
+    pub(super) fn replay_transactional(
+        &mut self,
+        at: Offset,
+        producer_id: ProducerId,
+        record: &CoordinatorRecord,
+    ) -> Result<(), Error> {
+        match GroupRecord::decode(record)? {
+            GroupRecord::Offset { group_id, topic, partition, committed: Some(committed) } => {
+                self.pending.add(at, producer_id, (group_id, topic, partition), committed);
+                Ok(())
+            }
+            _ => self.replay(at, record),
+        }
+    }
+
+    pub(super) fn end_transaction(&mut self, producer_id: ProducerId, committed: bool) {
+        let ended = self.pending.end(producer_id);
+        if committed {
+            ended.into_iter().for_each(|(at, key, committed)| self.put(at, key, committed));
+        }
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = Result<CoordinatorRecord, CommitError>> {

@@ -58,6 +58,7 @@ impl<'a> Edit<'a> {
         let live = if self.group.is_idle() { None } else { Some(Box::new(self.group)) };
         Outcome {
             records: self.records,
+            transaction: None,
             replies: self.replies,
             soft: SoftChange { groups: vec![(group_id, live)] },
             timers: self.timers,

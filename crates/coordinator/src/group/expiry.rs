@@ -92,6 +92,7 @@ impl GroupCoordinator {
         let mut all_expired = true;
         for (topic, partition, committed) in self.durable.offsets.of_group(group_id) {
             let expired = !group.is_subscribed_to(topic)
+                && !self.durable.pending.has(group_id, topic, partition)
                 && base.has_expired(now, self.config.offsets_retention_ms, committed);
             all_expired &= expired;
             if expired {
@@ -101,8 +102,9 @@ impl GroupCoordinator {
                 records.push(record::offset(group_id, topic, partition, None)?);
             }
         }
-        // One with pending members is about to be used.
-        if all_expired && group.is_idle() && self.durable.groups.contains_key(group_id) {
+        // One with pending members is about to be used, or with offsets in an open transaction.
+        let is_unused = group.is_idle() && !self.durable.pending.has_group(group_id);
+        if all_expired && is_unused && self.durable.groups.contains_key(group_id) {
             if records.len() >= limit {
                 return Ok(false);
             }
@@ -140,16 +142,22 @@ impl GroupCoordinator {
         topics: &[DeletedTopic<'_>],
     ) -> Result<Outcome<Self>, CommitError> {
         let ids: BTreeMap<&str, _> = topics.iter().map(|topic| (topic.name, topic.id)).collect();
-        let offsets = self.durable.offsets.groups().flat_map(|(group_id, by_topic)| {
+        let is_gone =
+            |id| move |committed: &CommittedOffset| committed.topic_id.is_zero() || committed.topic_id == id;
+        let committed = self.durable.offsets.groups().flat_map(|(group_id, by_topic)| {
             let deleted = ids.iter().filter_map(move |(name, id)| Some((*name, *id, by_topic.get(*name)?)));
             deleted.flat_map(move |(name, id, partitions)| {
-                let gone = partitions
-                    .iter()
-                    .filter(move |(_, committed)| committed.topic_id.is_zero() || committed.topic_id == id);
+                let gone = partitions.iter().filter(move |(_, committed)| is_gone(id)(committed));
                 gone.map(move |(partition, _)| (group_id, name, *partition))
             })
         });
-        let mut offsets = offsets.peekable();
+        let pending = self.durable.pending.groups().flat_map(|group_id| {
+            ids.iter().flat_map(move |(name, id)| {
+                let partitions = self.durable.pending.of_topic(group_id, name, is_gone(*id));
+                partitions.map(move |partition| (group_id, *name, partition))
+            })
+        });
+        let mut offsets = committed.chain(pending).peekable();
         let limit = self.config.limits.max_tombstones.max(1);
         let records = offsets
             .by_ref()

@@ -12,22 +12,35 @@ use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, Of
 use protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
 use protocol::messages::{
     HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest,
-    OffsetDeleteRequest, SyncGroupRequest,
+    OffsetDeleteRequest, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use protocol::wire::Str;
-use protocol::{ErrorCode, Offset, Uuid};
+use protocol::{ErrorCode, Offset, ProducerId, Uuid};
 use stdx::Now;
 
 use super::{DeletedTopic, GroupConfig, GroupCoordinator, JoinContext, Request, Response};
 use crate::runtime::{Proposal, Reply, ReplyToken, Runtime, RuntimeConfig};
 use crate::{CommitError, CoordinatorRecord};
 
+/// What a log has at an offset.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    Record(CoordinatorRecord),
+    /// Of a producer's open transaction.
+    Transactional(ProducerId, CoordinatorRecord),
+    /// The end of a producer's transaction, and whether it commits.
+    End(ProducerId, bool),
+}
+
 /// A coordinator and its log.
 pub(super) struct Shell {
     pub(super) runtime: Runtime<GroupCoordinator>,
-    pub(super) log: Vec<CoordinatorRecord>,
+    pub(super) log: Vec<Entry>,
     pub(super) now: Now,
     /// What the next append fails with.
     pub(super) append_error: Option<CommitError>,
@@ -61,8 +74,17 @@ impl Shell {
         let unloaded = self.runtime.unload();
         self.replies.extend(unloaded);
         self.runtime = Runtime::new(GroupCoordinator::new(self.config.clone()), RuntimeConfig::default());
-        for (offset, record) in self.log.iter().enumerate() {
-            self.runtime.load(Offset(offset as i64), record).unwrap();
+        for (offset, entry) in self.log.iter().enumerate() {
+            let offset = Offset(offset as i64);
+            match entry {
+                Entry::Record(record) => self.runtime.load(offset, record).unwrap(),
+                Entry::Transactional(producer_id, record) => {
+                    self.runtime.load_transactional(offset, *producer_id, record).unwrap();
+                }
+                Entry::End(producer_id, committed) => {
+                    self.runtime.end_transaction(offset, *producer_id, *committed);
+                }
+            }
         }
         self.high_watermark = self.log_end();
         self.runtime.loaded(self.now, self.log_end(), self.log_end());
@@ -116,7 +138,13 @@ impl Shell {
             Err(error)
         } else {
             let base_offset = self.log_end();
-            self.log.extend_from_slice(proposal.records());
+            let records = proposal.records().iter().cloned();
+            match proposal.transaction() {
+                None => self.log.extend(records.map(Entry::Record)),
+                Some(producer) => {
+                    self.log.extend(records.map(|record| Entry::Transactional(producer.id, record)));
+                }
+            }
             Ok(base_offset)
         };
         let released = self.runtime.conclude(self.now, proposal, appended);
@@ -308,6 +336,37 @@ impl Script {
                 };
                 self.shell.ask(Request::OffsetCommit(words.number("v", 9), &request))
             }
+            "txn-commit" => {
+                let alone = !self.members.contains_key(name);
+                let (topic, partition) = words.text("at", "t-0").rsplit_once('-').unwrap();
+                let request = TxnOffsetCommitRequest {
+                    group_id: group,
+                    producer_id: words.number("producer", -1),
+                    generation_id_or_member_epoch: words
+                        .number("generation", if alone { -1 } else { generation_id }),
+                    member_id: member_id.into(),
+                    group_instance_id: instance,
+                    topics: vec![TxnOffsetCommitRequestTopic {
+                        name: topic.into(),
+                        topic_id: topic_id(words.number("topic-id", 0)),
+                        partitions: vec![TxnOffsetCommitRequestPartition {
+                            partition_index: partition.parse().unwrap(),
+                            committed_offset: words.number("offset", 1),
+                            ..TxnOffsetCommitRequestPartition::default()
+                        }],
+                        ..TxnOffsetCommitRequestTopic::default()
+                    }],
+                    ..TxnOffsetCommitRequest::default()
+                };
+                self.shell.ask(Request::TxnOffsetCommit(&request))
+            }
+            "end" => {
+                let producer_id = ProducerId(words.number("producer", -1));
+                let committed = words.number("commit", 0) == 1;
+                self.shell.runtime.end_transaction(self.shell.log_end(), producer_id, committed);
+                self.shell.log.push(Entry::End(producer_id, committed));
+                return self.shell.commit();
+            }
             "fetch" => {
                 let topics = words.options.get("at").map(|at| {
                     let (topic, partition) = at.rsplit_once('-').unwrap();
@@ -320,7 +379,7 @@ impl Script {
                 });
                 let request =
                     OffsetFetchRequestGroup { group_id: group, topics, ..OffsetFetchRequestGroup::default() };
-                self.shell.ask(Request::OffsetFetch(&request, false))
+                self.shell.ask(Request::OffsetFetch(&request, words.number("stable", 0) == 1))
             }
             "delete-offset" => {
                 let (topic, partition) = words.text("at", "t-0").rsplit_once('-').unwrap();
@@ -456,11 +515,16 @@ impl Script {
             }
             Response::DeleteGroups(delete) => error(delete.results[0].error_code).to_owned(),
             Response::OffsetCommit(commit) => error(commit.topics[0].partitions[0].error_code).to_owned(),
+            Response::TxnOffsetCommit(commit) => error(commit.topics[0].partitions[0].error_code).to_owned(),
             Response::OffsetFetch(fetch) => {
                 let mut said = error(fetch.error_code).to_owned();
                 for topic in &fetch.topics {
                     for partition in &topic.partitions {
                         let (index, offset) = (partition.partition_index, partition.committed_offset);
+                        if partition.error_code != 0 {
+                            write!(said, " {}-{index}!{}", topic.name, error(partition.error_code)).unwrap();
+                            continue;
+                        }
                         write!(said, " {}-{index}@{offset}", topic.name).unwrap();
                         if partition.committed_leader_epoch != -1 {
                             write!(said, "/{}", partition.committed_leader_epoch).unwrap();

@@ -25,6 +25,7 @@ mod offset_commit;
 mod offset_delete;
 pub mod offset_fetch;
 mod offsets;
+mod pending;
 mod record;
 mod request;
 mod session;
@@ -32,12 +33,13 @@ mod session;
 mod simulation;
 mod static_member;
 mod sync;
+mod txn_offset_commit;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::{ErrorCode, Offset};
+use protocol::{ErrorCode, Offset, ProducerId};
 use stdx::Now;
 
 use classic::ClassicGroup;
@@ -123,7 +125,9 @@ impl GroupCoordinator {
             return Some(Cow::Owned(ClassicGroup::from_metadata(group_id.clone(), metadata)));
         }
         // Nobody ever joined it: a simple consumer or an admin committed offsets.
-        self.durable.offsets.has_group(group_id).then(|| Cow::Owned(ClassicGroup::new(group_id.into(), None)))
+        let has_offsets =
+            self.durable.offsets.has_group(group_id) || self.durable.pending.has_group(group_id);
+        has_offsets.then(|| Cow::Owned(ClassicGroup::new(group_id.into(), None)))
     }
 
     fn edit(&self, now: Now, group: Cow<'_, ClassicGroup>) -> Edit<'_> {
@@ -170,6 +174,7 @@ impl Machine for GroupCoordinator {
             Request::ListGroups(request) => Ok(self.list(token, request)),
             Request::DeleteGroups(groups) => self.delete(token, groups),
             Request::OffsetCommit(version, request) => self.offset_commit(now, token, version, request),
+            Request::TxnOffsetCommit(request) => self.txn_offset_commit(now, token, request),
             Request::OffsetFetch(group, require_stable) => {
                 Ok(self.offset_fetch(token, group, require_stable))
             }
@@ -206,8 +211,21 @@ impl Machine for GroupCoordinator {
         replies
     }
 
-    fn replay(&mut self, _offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
-        self.durable.replay(record)
+    fn replay(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
+        self.durable.replay(offset, record)
+    }
+
+    fn replay_transactional(
+        &mut self,
+        offset: Offset,
+        producer_id: ProducerId,
+        record: &CoordinatorRecord,
+    ) -> Result<(), Error> {
+        self.durable.replay_transactional(offset, producer_id, record)
+    }
+
+    fn replay_end_of_transaction(&mut self, producer_id: ProducerId, committed: bool) {
+        self.durable.end_transaction(producer_id, committed);
     }
 
     fn apply(&mut self, soft: SoftChange) {

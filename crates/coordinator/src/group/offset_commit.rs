@@ -49,7 +49,7 @@ impl GroupCoordinator {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
                 let metadata = partition.committed_metadata.as_deref().unwrap_or("");
-                let error = if metadata.encode_utf16().count() > self.config.offset_metadata_max_units {
+                let error = if !self.has_room_for(metadata) {
                     ErrorCode::OffsetMetadataTooLarge
                 } else {
                     let mut committed = committed(now, request.retention_time_ms, partition);
@@ -86,13 +86,23 @@ impl GroupCoordinator {
                 ErrorCode::IllegalGeneration
             });
         }
-        if request.group_id.len() > self.config.limits.max_name_bytes {
+        self.check_room_for_group(&request.group_id)
+    }
+
+    /// Whether a group may come into being with its first offset.
+    pub(super) fn check_room_for_group(&self, group_id: &str) -> Result<(), ErrorCode> {
+        if group_id.len() > self.config.limits.max_name_bytes {
             return Err(ErrorCode::InvalidGroupId);
         }
         if self.durable.offsets.group_count() >= self.config.limits.max_groups {
             return Err(ErrorCode::PolicyViolation);
         }
         Ok(())
+    }
+
+    /// Whether the metadata of an offset is as short as it may be.
+    pub(super) fn has_room_for(&self, metadata: &str) -> bool {
+        metadata.encode_utf16().count() <= self.config.offset_metadata_max_units
     }
 }
 

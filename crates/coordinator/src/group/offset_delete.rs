@@ -40,7 +40,9 @@ impl GroupCoordinator {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
                 let index = partition.partition_index;
-                if error.is_none() && self.durable.offsets.get(&group.id, &topic.name, index).is_some() {
+                let is_there = self.durable.offsets.get(&group.id, &topic.name, index).is_some()
+                    || self.durable.pending.has(&group.id, &topic.name, index);
+                if error.is_none() && is_there {
                     outcome.records.push(record::offset(&group.id, &topic.name, index, None)?);
                 }
                 partitions.push(OffsetDeleteResponsePartition {

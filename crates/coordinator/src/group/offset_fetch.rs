@@ -2,8 +2,8 @@
 //! version 7 `require_stable`, version 8 several groups (KIP-709), version 9 members of KIP-848, version 10 topic ids.
 //!
 //! The machine answers one group in the shape of version 8; [`groups_of`] and [`response_of`] are the other shapes.
-//! Every answer is held until what it saw is committed, `require_stable` or not. There are no transactional offsets
-//! yet, so nothing is unstable.
+//! Every answer is held until what it saw is committed, `require_stable` or not. What that asks for is that a partition
+//! of which an open transaction has an offset is answered UNSTABLE_OFFSET_COMMIT (KIP-447).
 
 use protocol::ErrorCode;
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
@@ -29,15 +29,31 @@ impl GroupCoordinator {
         &self,
         token: ReplyToken,
         request: &OffsetFetchRequestGroup<'_>,
-        _require_stable: bool,
+        require_stable: bool,
     ) -> Outcome<Self> {
-        let topics = match &request.topics {
+        let mut topics = match &request.topics {
             Some(topics) => topics.iter().map(|topic| self.fetch_topic(&request.group_id, topic)).collect(),
             None => self.fetch_all(&request.group_id),
         };
+        if require_stable && self.durable.pending.has_group(&request.group_id) {
+            self.mark_unstable(&request.group_id, &mut topics);
+        }
         let group_id = text(&request.group_id);
         let response = OffsetFetchResponseGroup { group_id, topics, ..OffsetFetchResponseGroup::default() };
         Outcome::reply(token, Response::OffsetFetch(response))
+    }
+
+    fn mark_unstable(&self, group_id: &str, topics: &mut [OffsetFetchResponseTopics<'_>]) {
+        for topic in topics {
+            for partition in &mut topic.partitions {
+                if self.durable.pending.has(group_id, &topic.name, partition.partition_index) {
+                    *partition = OffsetFetchResponsePartitions {
+                        error_code: ErrorCode::UnstableOffsetCommit.code(),
+                        ..fetched(partition.partition_index, None)
+                    };
+                }
+            }
+        }
     }
 
     fn fetch_topic(

@@ -204,7 +204,7 @@ mod tests {
     fn reads_what_kafka_wrote() {
         let mut durable = Durable::default();
         for record in golden() {
-            durable.replay(&record).unwrap();
+            durable.replay(protocol::Offset::ZERO, &record).unwrap();
         }
         let group = durable.group("static").unwrap();
         assert_eq!(
@@ -230,11 +230,13 @@ mod tests {
         fn check(key: &'static [u8], expect: Result<usize, Error>) {
             let mut durable = Durable::default();
             let record = CoordinatorRecord { key: key.into(), value: Some(Bytes::from_static(b"?")) };
-            let replayed = durable.replay(&record).map(|()| durable.foreign_len());
+            let replayed = durable.replay(protocol::Offset::ZERO, &record).map(|()| durable.foreign_len());
             assert_eq!(replayed, expect);
             if replayed == Ok(1) {
                 assert_eq!(durable.records().collect::<Result<Vec<_>, _>>(), Ok(vec![record]));
-                durable.replay(&CoordinatorRecord { key: key.into(), value: None }).unwrap();
+                durable
+                    .replay(protocol::Offset::ZERO, &CoordinatorRecord { key: key.into(), value: None })
+                    .unwrap();
                 assert_eq!(durable, Durable::default());
             }
         }
@@ -251,7 +253,7 @@ mod tests {
         let key = Bytes::from_static(b"\0\0\0\x01g\0\x01t\0\0\0\x02");
         let value = Bytes::from_static(b"\0\0\0\0\0\0\0\0\0\x07\0\x01m\0\0\0\0\0\0\0\x09");
         let mut durable = Durable::default();
-        durable.replay(&CoordinatorRecord { key, value: Some(value) }).unwrap();
+        durable.replay(protocol::Offset::ZERO, &CoordinatorRecord { key, value: Some(value) }).unwrap();
         let committed = durable.offsets().get("g", "t", 2).unwrap();
         assert_eq!(
             (committed.offset, committed.metadata.as_ref(), committed.commit_timestamp_ms),
@@ -352,7 +354,7 @@ mod tests {
         fn garbage_is_refused_or_kept(key in any::<Vec<u8>>(), value in proptest::option::of(any::<Vec<u8>>())) {
             let record = CoordinatorRecord { key: key.into(), value: value.map(Bytes::from) };
             let mut durable = Durable::default();
-            if durable.replay(&record).is_ok() {
+            if durable.replay(protocol::Offset::ZERO, &record).is_ok() {
                 let records = durable.records().collect::<Result<Vec<_>, _>>().unwrap();
                 prop_assert_eq!(records.len(), usize::from(record.value.is_some()));
             }

@@ -6,11 +6,14 @@ use protocol::messages::describe_groups_response::DescribedGroup;
 use protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+use protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
 use protocol::messages::{
     DeleteGroupsResponse, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
     JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
     OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    SyncGroupResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use protocol::wire::{Blob, Str};
 use protocol::{ErrorCode, Uuid};
@@ -59,6 +62,9 @@ pub enum Request<'a> {
     /// Versions 2 to 10, with the version. The handler has filled in topic names and ids, and taken out
     /// topics and partitions that do not exist or may not be read.
     OffsetCommit(i16, &'a OffsetCommitRequest<'a>),
+    /// Versions 0 to 6. The handler has filled in topic names and ids, taken out topics and partitions that do not exist,
+    /// and made sure that the partition of the offsets belongs to the transaction.
+    TxnOffsetCommit(&'a TxnOffsetCommitRequest<'a>),
     /// One group of an OffsetFetch, see [`offset_fetch`](super::offset_fetch); the flag is `require_stable`. Topic names are filled in.
     OffsetFetch(&'a OffsetFetchRequestGroup<'a>, bool),
     /// Version 0. The handler has taken out topics and partitions that do not exist or may not be read.
@@ -80,6 +86,7 @@ pub enum Response {
     ListGroups(ListGroupsResponse<'static>),
     DeleteGroups(DeleteGroupsResponse<'static>),
     OffsetCommit(OffsetCommitResponse<'static>),
+    TxnOffsetCommit(TxnOffsetCommitResponse<'static>),
     OffsetFetch(OffsetFetchResponseGroup<'static>),
     OffsetDelete(OffsetDeleteResponse<'static>),
     /// `more`: there are more offsets to forget, ask again.
@@ -131,6 +138,7 @@ impl Response {
                 ..DeleteGroupsResponse::default()
             }),
             Request::OffsetCommit(_, request) => Self::OffsetCommit(commit_skeleton(request)),
+            Request::TxnOffsetCommit(request) => Self::TxnOffsetCommit(txn_commit_skeleton(request)),
             Request::OffsetFetch(group, _) => Self::OffsetFetch(OffsetFetchResponseGroup {
                 group_id: text(&group.group_id),
                 ..OffsetFetchResponseGroup::default()
@@ -171,6 +179,7 @@ impl Response {
             Self::Heartbeat(_)
             | Self::DeleteGroups(_)
             | Self::OffsetCommit(_)
+            | Self::TxnOffsetCommit(_)
             | Self::TopicsDeleted { .. } => {}
         }
         self.set_error(code);
@@ -196,6 +205,11 @@ impl Response {
                 }
             }
             Self::OffsetCommit(response) => {
+                for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                    partition.error_code = code;
+                }
+            }
+            Self::TxnOffsetCommit(response) => {
                 for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
                     partition.error_code = code;
                 }
@@ -227,6 +241,23 @@ fn commit_skeleton(request: &OffsetCommitRequest<'_>) -> OffsetCommitResponse<'s
         ..OffsetCommitResponseTopic::default()
     });
     OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() }
+}
+
+fn txn_commit_skeleton(request: &TxnOffsetCommitRequest<'_>) -> TxnOffsetCommitResponse<'static> {
+    let topics = request.topics.iter().map(|topic| TxnOffsetCommitResponseTopic {
+        name: text(&topic.name),
+        topic_id: topic.topic_id,
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|partition| TxnOffsetCommitResponsePartition {
+                partition_index: partition.partition_index,
+                ..TxnOffsetCommitResponsePartition::default()
+            })
+            .collect(),
+        ..TxnOffsetCommitResponseTopic::default()
+    });
+    TxnOffsetCommitResponse { topics: topics.collect(), ..TxnOffsetCommitResponse::default() }
 }
 
 /// Text for an answer.

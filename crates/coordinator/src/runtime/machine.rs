@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use protocol::{ErrorCode, Offset};
+use protocol::{ErrorCode, Offset, ProducerEpoch, ProducerId};
 use stdx::Now;
 
 use super::TimerChange;
@@ -21,11 +21,22 @@ pub struct Reply<R> {
     pub response: R,
 }
 
+/// A producer in whose transaction records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionalProducer {
+    /// Its id.
+    pub id: ProducerId,
+    /// Its epoch.
+    pub epoch: ProducerEpoch,
+}
+
 /// What a machine decides. All of it happens, or, when its records cannot be appended, none of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome<M: Machine> {
     /// To be appended as one batch.
     pub records: Vec<CoordinatorRecord>,
+    /// In whose transaction they are written, if in one: they count once it commits.
+    pub transaction: Option<TransactionalProducer>,
     /// Answers, the requester's and those of others that waited. A requester without one waits in the soft state.
     pub replies: Vec<Reply<M::Response>>,
     /// What changes in the state that fail-over loses.
@@ -40,6 +51,7 @@ impl<M: Machine> Default for Outcome<M> {
     fn default() -> Self {
         Self {
             records: Vec::new(),
+            transaction: None,
             replies: Vec::new(),
             soft: M::Soft::default(),
             timers: Vec::new(),
@@ -90,10 +102,24 @@ pub trait Machine: Sized {
     /// The only change of durable state. Replaying the same records gives the same state.
     fn replay(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error>;
 
+    /// The change of durable state that a record of an open transaction is. Most machines never write any.
+    fn replay_transactional(
+        &mut self,
+        offset: Offset,
+        _producer_id: ProducerId,
+        record: &CoordinatorRecord,
+    ) -> Result<(), Error> {
+        self.replay(offset, record)
+    }
+
+    /// The producer's transaction has ended: its records count from now on, or never.
+    fn replay_end_of_transaction(&mut self, _producer_id: ProducerId, _committed: bool) {}
+
     /// The only change of soft state.
     fn apply(&mut self, soft: Self::Soft);
 
-    /// Every live fact as a fresh record: replayed from nothing they give the same durable state.
+    /// Every live fact as a fresh record: replayed from nothing they give the same durable state. What open transactions wrote
+    /// is not among them.
     fn snapshot_records(&self) -> impl Iterator<Item = Result<CoordinatorRecord, CommitError>>;
 
     /// The answer to a request that the machine does not see: `error` in every place where this API has one.

@@ -4,7 +4,6 @@
 mod held;
 mod machine;
 mod timers;
-mod undecided;
 
 #[cfg(test)]
 mod tests;
@@ -16,9 +15,8 @@ use stdx::Now;
 
 pub use held::Held;
 use held::HeldReplies;
-pub use machine::{Machine, Outcome, Reply, ReplyToken};
+pub use machine::{Machine, Outcome, Reply, ReplyToken, TransactionalProducer};
 pub use timers::{TimerChange, Timers};
-use undecided::Undecided;
 
 use crate::{CommitError, CoordinatorRecord, Error};
 
@@ -64,6 +62,11 @@ impl<M: Machine> Proposal<M> {
     pub fn records(&self) -> &[CoordinatorRecord] {
         &self.outcome.records
     }
+
+    /// In whose transaction they are to be appended, if in one.
+    pub fn transaction(&self) -> Option<TransactionalProducer> {
+        self.outcome.transaction
+    }
 }
 
 /// One coordinator: the machine of one partition of an internal topic, its timers and the replies it holds.
@@ -78,7 +81,6 @@ pub struct Runtime<M: Machine> {
     /// One past the last replayed record.
     next_offset: Offset,
     high_watermark: Offset,
-    undecided: Undecided,
     concluded: u64,
 }
 
@@ -94,7 +96,6 @@ impl<M: Machine> Runtime<M> {
             actions: VecDeque::new(),
             next_offset: Offset::ZERO,
             high_watermark: Offset::ZERO,
-            undecided: Undecided::default(),
             concluded: 0,
         }
     }
@@ -123,28 +124,25 @@ impl<M: Machine> Runtime<M> {
     /// must be unloaded: its state is not the log's.
     pub fn load(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
         self.pass(offset);
-        self.undecided.supersede(offset, &record.key);
         self.machine.replay(offset, record)
     }
 
-    /// Takes one record of a transaction of the log while loading: it is replayed once it is committed.
-    pub fn load_transactional(&mut self, offset: Offset, producer_id: ProducerId, record: CoordinatorRecord) {
-        self.pass(offset);
-        self.undecided.add(offset, producer_id, record);
-    }
-
-    /// Takes the end of a producer's transaction while loading.
-    pub fn load_end_of_transaction(
+    /// Replays one record of a transaction of the log while loading.
+    pub fn load_transactional(
         &mut self,
         offset: Offset,
         producer_id: ProducerId,
-        committed: bool,
+        record: &CoordinatorRecord,
     ) -> Result<(), Error> {
         self.pass(offset);
-        for (offset, record) in self.undecided.end(producer_id, committed) {
-            self.machine.replay(offset, &record)?;
-        }
-        Ok(())
+        self.machine.replay_transactional(offset, producer_id, record)
+    }
+
+    /// Replays the end of a producer's transaction: while loading, or when its marker was just appended.
+    pub fn end_transaction(&mut self, offset: Offset, producer_id: ProducerId, committed: bool) {
+        self.pass(offset);
+        self.concluded += 1;
+        self.machine.replay_end_of_transaction(producer_id, committed);
     }
 
     fn pass(&mut self, offset: Offset) {
@@ -161,7 +159,6 @@ impl<M: Machine> Runtime<M> {
         );
         self.next_offset = log_end;
         self.high_watermark = high_watermark;
-        self.undecided = Undecided::default();
         self.phase = Phase::Active;
         let outcome = self.machine.loaded(now);
         debug_assert!(outcome.records.is_empty() && outcome.replies.is_empty());
@@ -248,7 +245,7 @@ impl<M: Machine> Runtime<M> {
             }
         } else {
             match appended {
-                Ok(base_offset) => self.replay(base_offset, &outcome.records),
+                Ok(base_offset) => self.replay(base_offset, &outcome.records, outcome.transaction),
                 Err(error) => {
                     if let Some(timer) = timer {
                         self.timers.change(TimerChange::after(timer, now, RETRY_BACKOFF_MS));
@@ -284,7 +281,12 @@ impl<M: Machine> Runtime<M> {
         self.actions.extend(actions.into_iter().map(|action| (until, action)));
     }
 
-    fn replay(&mut self, base_offset: Offset, records: &[CoordinatorRecord]) {
+    fn replay(
+        &mut self,
+        base_offset: Offset,
+        records: &[CoordinatorRecord],
+        transaction: Option<TransactionalProducer>,
+    ) {
         assert!(
             base_offset >= self.next_offset,
             "appended at {base_offset}, replayed to {}",
@@ -292,7 +294,10 @@ impl<M: Machine> Runtime<M> {
         );
         let mut offset = base_offset;
         for record in records {
-            let replayed = self.machine.replay(offset, record);
+            let replayed = match transaction {
+                None => self.machine.replay(offset, record),
+                Some(producer) => self.machine.replay_transactional(offset, producer.id, record),
+            };
             assert!(replayed.is_ok(), "a machine reads what it wrote: {replayed:?}");
             offset += 1;
         }

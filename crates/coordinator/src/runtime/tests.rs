@@ -1,7 +1,7 @@
 //! The runtime with the smallest machine: a sum, and as soft state the number of requests.
 
 use bytes::Bytes;
-use protocol::{ErrorCode, Offset, ProducerId};
+use protocol::{ErrorCode, Offset};
 use stdx::Now;
 
 use super::*;
@@ -68,50 +68,6 @@ impl Machine for Sum {
     fn fail(_: Self::Response, error: CommitError) -> Self::Response {
         Err(error.code())
     }
-}
-
-/// A machine that only replays: the last value of each key.
-#[derive(Debug, Default, PartialEq)]
-struct Last(std::collections::BTreeMap<i64, i64>);
-
-impl Machine for Last {
-    type Request<'a> = ();
-    type Response = ();
-    type Soft = ();
-    type Timer = ();
-    type Action = ();
-
-    fn propose(&self, _: Now, _: ReplyToken, (): ()) -> Result<Outcome<Self>, CommitError> {
-        Ok(Outcome::default())
-    }
-
-    fn expire(&self, _: Now, (): &()) -> Result<Outcome<Self>, CommitError> {
-        Ok(Outcome::default())
-    }
-
-    fn loaded(&self, _: Now) -> Outcome<Self> {
-        Outcome::default()
-    }
-
-    fn unload(&mut self) -> Vec<Reply<()>> {
-        Vec::new()
-    }
-
-    fn replay(&mut self, _: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
-        let number = |bytes: &Bytes| i64::from_be_bytes(bytes.as_ref().try_into().unwrap());
-        self.0.insert(number(&record.key), number(record.value.as_ref().unwrap()));
-        Ok(())
-    }
-
-    fn apply(&mut self, (): ()) {}
-
-    fn snapshot_records(&self) -> impl Iterator<Item = Result<CoordinatorRecord, CommitError>> {
-        std::iter::empty()
-    }
-
-    fn refuse((): (), _: ErrorCode) {}
-
-    fn fail((): (), _: CommitError) {}
 }
 
 fn record(add: i64) -> CoordinatorRecord {
@@ -263,57 +219,4 @@ fn the_log_is_not_replayed_backwards() {
     let mut runtime = Runtime::new(Sum::default(), RuntimeConfig::default());
     runtime.load(Offset(3), &record(1)).unwrap();
     runtime.load(Offset(3), &record(1)).unwrap();
-}
-
-fn keyed(key: i64, value: i64) -> CoordinatorRecord {
-    CoordinatorRecord { value: Some(Bytes::copy_from_slice(&value.to_be_bytes())), ..record(key) }
-}
-
-/// What of a log counts, as the last values of its keys, which are digits: `1=5` is a record, `a:1=5` one of a's
-/// transaction, `a:commit` and `a:abort` end it.
-#[track_caller]
-fn check_load(log: &str, expect: &str) {
-    let mut runtime = Runtime::new(Last::default(), RuntimeConfig::default());
-    for (offset, step) in log.split(' ').enumerate() {
-        let offset = Offset(offset as i64);
-        let parse = |text: &str| -> CoordinatorRecord {
-            let (key, value) = text.split_once('=').unwrap();
-            keyed(key.parse().unwrap(), value.parse().unwrap())
-        };
-        match step.split_once(':') {
-            None => runtime.load(offset, &parse(step)).unwrap(),
-            Some((producer, what)) => {
-                let producer_id = ProducerId(i64::from(producer.as_bytes()[0]));
-                match what {
-                    "commit" | "abort" => {
-                        runtime.load_end_of_transaction(offset, producer_id, what == "commit").unwrap();
-                    }
-                    _ => runtime.load_transactional(offset, producer_id, parse(what)),
-                }
-            }
-        }
-    }
-    let end = Offset(log.split(' ').count() as i64);
-    runtime.loaded(Now::at_ms(0), end, end);
-    let found: Vec<String> =
-        runtime.machine().0.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(found.join(" "), expect, "{log}");
-}
-
-#[test]
-fn a_transaction_counts_from_its_marker_on() {
-    check_load("1=5 a:1=6 a:commit", "1=6");
-    check_load("1=5 a:1=6 a:abort", "1=5");
-    check_load("1=5 a:1=6", "1=5");
-    check_load("a:1=5 a:2=6 a:1=7 b:3=8 a:commit b:abort", "1=7 2=6");
-    check_load("a:1=5 a:abort a:1=6 a:commit", "1=6");
-    check_load("a:commit 1=1", "1=1");
-}
-
-#[test]
-fn the_newest_record_of_a_key_wins_whenever_it_is_committed() {
-    check_load("a:1=5 1=6 a:commit", "1=6");
-    check_load("a:1=5 b:1=6 b:commit a:commit", "1=6");
-    check_load("a:1=5 b:1=6 a:commit b:commit", "1=6");
-    check_load("b:1=6 a:1=5 b:abort a:commit", "1=5");
 }
