@@ -18,8 +18,8 @@ impl TransactionCoordinator {
         else {
             return Ok(outcome);
         };
-        self.change(now, id, &transaction.fenced(now.unix_ms), &mut outcome)?;
-        outcome.soft.last_epochs.push((Arc::clone(id), None));
+        self.change(now, id, &transaction.fenced(self.config.version, now.unix_ms), &mut outcome)?;
+        outcome.soft.last_epochs.push((Arc::clone(id), self.epoch_before_fence(transaction)));
         Ok(outcome)
     }
 
@@ -57,8 +57,8 @@ impl TransactionCoordinator {
 
 #[cfg(test)]
 mod tests {
-    use super::super::TransactionConfig;
     use super::super::harness::{check, check_with};
+    use super::super::{TransactionConfig, TransactionVersion};
 
     #[test]
     fn a_transaction_that_had_its_time_is_aborted() {
@@ -75,10 +75,31 @@ mod tests {
             ("describe t", "PrepareAbort 1000:1 a-0 b-0"),
             ("add t 1000:0 c-0", "PRODUCER_FENCED"),
             ("markers", "t 1000:1 abort a-0 b-0"),
-            ("commit t 1000:0", "PRODUCER_FENCED"),
-            ("init t expect=1000:0", "PRODUCER_FENCED"),
+            ("add t 1000:0 c-0", "PRODUCER_FENCED"),
+            ("commit t 1000:0", "INVALID_TXN_STATE"),
+            // Who aborts it late is right, and learns its epoch; so does who goes on after an error.
+            ("abort t 1000:0", "1000:1"),
+            ("init t expect=1000:0", "1000:1"),
             ("init t", "1000:2"),
+            ("init t expect=1000:0", "PRODUCER_FENCED"),
         ]);
+    }
+
+    #[test]
+    fn a_cluster_of_the_first_kind_fences_for_good() {
+        let config = TransactionConfig { version: TransactionVersion::V1, ..TransactionConfig::default() };
+        check_with(
+            config,
+            &[
+                ("init t timeout=5000", "1000:0"),
+                ("add t 1000:0 a-0 v=0", "ok"),
+                ("pass 10000", ""),
+                ("markers", "t 1000:1 abort a-0"),
+                ("abort t 1000:0 v=0", "PRODUCER_FENCED"),
+                ("init t expect=1000:0", "PRODUCER_FENCED"),
+                ("init t", "1000:2"),
+            ],
+        );
     }
 
     #[test]

@@ -46,12 +46,18 @@ impl TransactionCoordinator {
             }
             Decision::Fence(next) => {
                 self.change(now, &id, &next, &mut outcome)?;
-                outcome.soft.last_epochs.push((id, None));
+                let last_epoch = before.and_then(|before| self.epoch_before_fence(before));
+                outcome.soft.last_epochs.push((id, last_epoch));
                 Response::no_producer(ErrorCode::ConcurrentTransactions)
             }
         };
         outcome.replies.push(Reply { token, response });
         Ok(outcome)
+    }
+
+    /// By which epoch the producer of a transaction that the coordinator aborts may ask again.
+    pub(super) fn epoch_before_fence(&self, before: &Transaction) -> Option<ProducerEpoch> {
+        self.config.version.raises_epoch().then_some(before.producer_epoch)
     }
 
     fn decide(
@@ -86,7 +92,7 @@ impl TransactionCoordinator {
                 return Err(ErrorCode::ConcurrentTransactions);
             }
             TransactionState::Ongoing => {
-                return Ok(Decision::Fence(Box::new(before.fenced(now.unix_ms))));
+                return Ok(Decision::Fence(Box::new(before.fenced(self.config.version, now.unix_ms))));
             }
             _ => {}
         }
@@ -170,10 +176,30 @@ mod tests {
             ("describe t", "PrepareAbort 1000:1 a-0 b-1"),
             ("init t", "CONCURRENT_TRANSACTIONS"),
             ("add t 1000:0 a-0", "PRODUCER_FENCED"),
-            ("commit t 1000:0", "PRODUCER_FENCED"),
+            ("commit t 1000:0", "INVALID_TXN_STATE"),
             ("markers", "t 1000:1 abort a-0 b-1"),
             ("describe t", "CompleteAbort 1000:1"),
             ("init t", "1000:2"),
+            ("commit t 1000:0", "PRODUCER_FENCED"),
+        ]);
+    }
+
+    #[test]
+    fn who_goes_on_after_an_error_gets_the_epoch_of_the_abort() {
+        check(&[
+            ("init t", "1000:0"),
+            ("add t 1000:0 a-0", "ok"),
+            ("init t expect=1000:0", "CONCURRENT_TRANSACTIONS"),
+            ("describe t", "PrepareAbort 1000:1 a-0"),
+            ("markers", "t 1000:1 abort a-0"),
+            ("init t expect=1000:0", "1000:1"),
+            ("init t expect=1000:0", "1000:1"),
+            ("add t 1000:1 a-0", "ok"),
+            ("commit t 1000:1", "1000:2"),
+            ("init t expect=1000:1", "CONCURRENT_TRANSACTIONS"),
+            ("markers", "t 1000:2 commit a-0"),
+            // It was raised with the commit.
+            ("init t expect=1000:1", "1000:2"),
         ]);
     }
 

@@ -247,10 +247,11 @@ impl Transaction {
         }
     }
 
-    /// The transaction is aborted, and its producer fenced: no client ever has that epoch. The record is of the first kind, so
-    /// that what the fenced one asks late is not taken for the request that raised the epoch.
-    pub(super) fn fenced(&self, now_ms: i64) -> Self {
-        let prepared = self.prepared(false, TransactionVersion::V0, NO_PRODUCER, now_ms);
+    /// The transaction is aborted by the coordinator, and its producer fenced. Where the cluster does transactions of the
+    /// second kind the record is one of them, whatever the client's was: its producer may learn the epoch by asking again.
+    pub(super) fn fenced(&self, cluster: TransactionVersion, now_ms: i64) -> Self {
+        let version = if cluster.raises_epoch() { cluster } else { TransactionVersion::V0 };
+        let prepared = self.prepared(false, version, NO_PRODUCER, now_ms);
         Self { producer_epoch: ProducerEpoch(self.producer_epoch.0.saturating_add(1)), ..prepared }
     }
 
