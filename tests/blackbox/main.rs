@@ -23,3 +23,4 @@ mod produce_consume;
 mod retention;
 mod server;
 mod topics;
+mod transactions;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coordinator::group::{DeletedTopic, Request, Response};
+use coordinator::runtime::Machine;
 use log::{Log, log_dir};
 use metadata::configs::ResourceType;
 use metadata::configs::TopicConfig;
@@ -15,11 +16,13 @@ use protocol::TopicPartition;
 
 use crate::clock;
 use crate::configs::{PartitionConfig, broker_configs};
+use crate::coordinators::{Coordinators, LoadError};
 use crate::directory::Directory;
 use crate::groups::OFFSETS_TOPIC;
 use crate::homes::{Assignment, ToOpen, place};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
+use crate::transactions::TRANSACTIONS_TOPIC;
 
 /// Threads that open logs at start (`num.recovery.threads.per.data.dir` of each directory, at most so many).
 const MAX_OPENERS: usize = 8;
@@ -57,8 +60,17 @@ pub(crate) fn carry_out(
     }
     let assignments = open_all(node, image, &to_open, is_start);
     configure_topics(node, image, delta);
+    // Groups first: markers of transactions go through them.
     if delta.topic_names().contains_key(OFFSETS_TOPIC) {
-        load_coordinators(node, image);
+        load_coordinators(node, image, OFFSETS_TOPIC, &node.groups().coordinators, |partition, count| {
+            node.groups().load(partition, count, &node.config().groups)
+        });
+    }
+    if delta.topic_names().contains_key(TRANSACTIONS_TOPIC) {
+        let transactions = node.transactions();
+        load_coordinators(node, image, TRANSACTIONS_TOPIC, &transactions.coordinators, |partition, count| {
+            transactions.load(partition, count, image)
+        });
     }
     assignments
 }
@@ -310,17 +322,23 @@ fn forget_offsets(node: &Arc<Node>, topic: &Topic) {
     }
 }
 
-fn load_coordinators(node: &Arc<Node>, image: &ClusterImage) {
-    let Some(topic) = image.topic(OFFSETS_TOPIC) else { return };
+fn load_coordinators<M: Machine>(
+    node: &Arc<Node>,
+    image: &ClusterImage,
+    topic: &str,
+    coordinators: &Coordinators<M>,
+    load: impl Fn(Arc<Partition>, i32) -> Result<(), LoadError>,
+) {
+    let Some(topic) = image.topic(topic) else { return };
     let count = topic.partitions.len() as i32;
     for index in topic.partitions.keys() {
-        if node.groups().coordinators.of_partition(*index).is_some() {
+        if coordinators.of_partition(*index).is_some() {
             continue;
         }
         let partition = node.partitions().by_id(topic.id, *index);
         let Some(partition) = partition.filter(|partition| !partition.is_closed()) else { continue };
-        if let Err(error) = node.groups().load(partition, count, &node.config().groups) {
-            tracing::error!(partition = index, %error, "cannot load the group coordinator: its groups are not served");
+        if let Err(error) = load(partition, count) {
+            tracing::error!(topic = %topic.name, partition = index, %error, "cannot load the coordinator: what it coordinates is not served");
         }
     }
 }

@@ -56,6 +56,7 @@ mod server;
 mod takeover;
 mod throttle;
 mod topics;
+mod transactions;
 
 pub use loggers::{Levels, Loggers};
 pub use server::{Running, StartError, start};

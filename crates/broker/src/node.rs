@@ -29,6 +29,7 @@ use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::purgatory::Watch;
 use crate::request::Peer;
+use crate::transactions::Transactions;
 
 /// Everything of one node.
 pub(crate) struct Node {
@@ -39,6 +40,7 @@ pub(crate) struct Node {
     pub(crate) controller: ControllerShell,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
+    pub(crate) transactions: Arc<Transactions>,
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) metrics: Arc<Metrics>,
@@ -108,6 +110,10 @@ impl Node {
 
     pub(crate) fn groups(&self) -> &Arc<Groups> {
         &self.groups
+    }
+
+    pub(crate) fn transactions(&self) -> &Arc<Transactions> {
+        &self.transactions
     }
 
     pub(crate) fn fetch_sessions(&self) -> MutexGuard<'_, FetchSessions> {

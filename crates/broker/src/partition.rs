@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use coordinator::CommitError;
+use log::producer::{MarkerCheck, Transactional, VerificationGuard};
 use log::validate::Origin;
 use log::{Error as LogError, Log, NotCached, Source};
 use parking_lot::{Mutex, MutexGuard};
-use protocol::records::{FileRange, Records, Segment};
-use protocol::{ErrorCode, LeaderEpoch, Offset, ProducerId, TopicPartition, Uuid};
+use protocol::records::{BatchBuilder, EndTxnMarker, FileRange, Records, Segment};
+use protocol::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition, Uuid};
 
 use crate::clock;
 use crate::configs::PartitionConfig;
@@ -71,6 +72,27 @@ pub(crate) struct Appended {
     pub(crate) log_start_offset: Offset,
     /// New records: none for a duplicate.
     pub(crate) records: u64,
+}
+
+/// Records of a transaction, and by which verification they may be appended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InTransaction {
+    pub(crate) records: Transactional,
+    /// None where the partition has records of it already.
+    pub(crate) guard: Option<VerificationGuard>,
+    /// Whether it has a producer epoch of its own (KIP-890).
+    pub(crate) is_of_epoch: bool,
+}
+
+/// The end of a transaction, for one partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marker {
+    pub(crate) producer_id: ProducerId,
+    pub(crate) producer_epoch: ProducerEpoch,
+    pub(crate) coordinator_epoch: i32,
+    pub(crate) committed: bool,
+    /// Whether the transaction has a producer epoch of its own: the marker's is new then (KIP-1228).
+    pub(crate) is_of_epoch: bool,
 }
 
 /// How far a consumer sees.
@@ -296,6 +318,7 @@ impl Partition {
         self: &Arc<Self>,
         records: &mut [u8],
         acks_all: bool,
+        transaction: Option<InTransaction>,
     ) -> Result<Appended, Refusal> {
         let config = self.config.load();
         if acks_all && config.min_insync_replicas > 1 {
@@ -305,7 +328,8 @@ impl Partition {
             );
             return Err(Refusal::new(ErrorCode::NotEnoughReplicas, message));
         }
-        let appended = self.append(records, Origin::Client).map_err(|error| self.refusal(&error))?;
+        let appended =
+            self.append(records, Origin::Client, transaction).map_err(|error| self.refusal(&error))?;
         if (acks_all && config.acks_all_fsync) || self.unflushed() >= config.flush_messages {
             self.request_flush();
         }
@@ -313,24 +337,78 @@ impl Partition {
     }
 
     /// Appends what a coordinator of this node decided: the offset of the first record.
-    pub(crate) fn append_as_coordinator(self: &Arc<Self>, records: &mut [u8]) -> Result<Offset, CommitError> {
-        let appended =
-            self.append(records, Origin::Coordinator).map_err(|error| match self.refusal(&error).code {
-                ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => CommitError::TooLarge,
-                ErrorCode::NotLeaderOrFollower => CommitError::NotLeader,
-                _ => CommitError::Storage,
-            })?;
+    pub(crate) fn append_as_coordinator(
+        self: &Arc<Self>,
+        records: &mut [u8],
+        transaction: Option<InTransaction>,
+    ) -> Result<Offset, CommitError> {
+        let appended = self.append(records, Origin::Coordinator, transaction);
+        let appended = appended.map_err(|error| match self.refusal(&error).code {
+            ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => CommitError::TooLarge,
+            ErrorCode::NotLeaderOrFollower => CommitError::NotLeader,
+            ErrorCode::InvalidTxnState => CommitError::NotInTransaction,
+            ErrorCode::InvalidProducerEpoch => CommitError::ProducerFenced,
+            _ => CommitError::Storage,
+        })?;
         if self.config.load().acks_all_fsync {
             self.request_flush();
         }
         Ok(appended.base_offset)
     }
 
-    fn append(&self, records: &mut [u8], origin: Origin) -> Result<Appended, LogError> {
-        if self.is_closed() {
-            return Err(LogError::Fenced { path: self.log.lock().path().to_owned() });
+    /// Begins the verification of records that may be the first of their transaction here: `None` if there is no need.
+    pub(crate) fn start_verification(&self, records: Transactional) -> Option<VerificationGuard> {
+        self.log.lock().start_verification(records, clock::now())
+    }
+
+    /// Ends a transaction here. Answers the marker's offset, if it was not there already, and up to where the log has to
+    /// be durable for it.
+    pub(crate) fn append_marker(
+        self: &Arc<Self>,
+        marker: Marker,
+    ) -> Result<(Option<Offset>, Offset), Refusal> {
+        let appended = self.try_append_marker(marker).map_err(|error| self.refusal(&error))?;
+        self.request_flush();
+        Ok(appended)
+    }
+
+    fn try_append_marker(&self, marker: Marker) -> Result<(Option<Offset>, Offset), LogError> {
+        let now_ms = clock::now().unix_ms;
+        let (id, epoch) = (marker.producer_id, marker.producer_epoch);
+        let mut builder = BatchBuilder::new(Offset::ZERO).producer(id, epoch, -1);
+        let value = EndTxnMarker { committed: marker.committed, coordinator_epoch: marker.coordinator_epoch };
+        let built = builder.append_end_txn_marker(now_ms, value).and_then(|()| builder.build());
+        let mut batch = built.map_err(log::Refusal::Batch)?;
+        let log = self.log.lock();
+        if log.check_marker(id, epoch, marker.is_of_epoch)? == MarkerCheck::Written {
+            return Ok((None, log.log_end_offset()));
         }
-        let mut log = self.log.lock();
+        let appended = self.append_to(log, &mut batch, Origin::Coordinator)?;
+        Ok((Some(appended.base_offset), appended.next_offset))
+    }
+
+    fn append(
+        &self,
+        records: &mut [u8],
+        origin: Origin,
+        transaction: Option<InTransaction>,
+    ) -> Result<Appended, LogError> {
+        let log = self.log.lock();
+        if let Some(InTransaction { records, guard, is_of_epoch }) = transaction {
+            log.check_verified(records, guard, is_of_epoch)?;
+        }
+        self.append_to(log, records, origin)
+    }
+
+    fn append_to(
+        &self,
+        mut log: MutexGuard<'_, Log>,
+        records: &mut [u8],
+        origin: Origin,
+    ) -> Result<Appended, LogError> {
+        if self.is_closed() {
+            return Err(LogError::Fenced { path: log.path().to_owned() });
+        }
         let info = log.append_as_leader(records, self.leader_epoch(), clock::now(), origin)?;
         let end = log.log_end_offset();
         log.set_high_watermark(end);

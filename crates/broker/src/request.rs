@@ -9,7 +9,7 @@ use protocol::messages::ResponseHeader;
 use protocol::records::Segment;
 use protocol::wire::{DecodeError, EncodeError, Message, Reader, Writer};
 use protocol::{ApiKey, ErrorCode};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit};
 
 /// What is known of the connection a request came by.
 #[derive(Debug)]
@@ -20,6 +20,22 @@ pub(crate) struct Peer {
     pub(crate) local: SocketAddr,
     /// The client's address.
     pub(crate) remote: SocketAddr,
+    produce_turn: Mutex<()>,
+}
+
+impl Peer {
+    pub(crate) fn new(listener: Arc<str>, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { listener, local, remote, produce_turn: Mutex::new(()) }
+    }
+
+    /// The turn to append what this connection produces. Waits for those that were polled before and have it still.
+    pub(crate) async fn produce_turn(&self) -> MutexGuard<'_, ()> {
+        match self.produce_turn.try_lock() {
+            Ok(turn) => turn,
+            // In the order of the first polls: a wait in between for the task's budget would lose the place.
+            Err(_) => tokio::task::unconstrained(self.produce_turn.lock()).await,
+        }
+    }
 }
 
 /// One request: its header, decoded, and its whole frame.

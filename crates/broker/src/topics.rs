@@ -12,6 +12,7 @@ use crate::controller::decide;
 use crate::error::Refusal;
 use crate::groups::OFFSETS_TOPIC;
 use crate::node::Node;
+use crate::transactions::TRANSACTIONS_TOPIC;
 
 /// Kafka's internal topics: clients may not write them.
 pub(crate) fn is_internal(topic: &str) -> bool {
@@ -27,8 +28,8 @@ impl Node {
         for name in missing {
             if topic_name::validate(name).is_err() {
                 errors.insert((*name).to_owned(), ErrorCode::InvalidTopicException);
-            } else if *name == OFFSETS_TOPIC {
-                wanted.push(self.offsets_topic());
+            } else if let Some(topic) = self.internal_topic(name) {
+                wanted.push(topic);
             } else if self.config().topics.auto_create_topics_enable && !is_internal(name) {
                 wanted.push(CreatableTopic {
                     name: (*name).to_owned().into(),
@@ -49,14 +50,16 @@ impl Node {
 
     /// Creates an internal topic that this node serves, unless it exists.
     pub(crate) async fn create_internal_topic(self: &Arc<Self>, name: &str) {
-        if name == OFFSETS_TOPIC && self.image().topic(name).is_none() {
-            for (topic, refusal) in self.create(vec![self.offsets_topic()]).await {
-                let (error, why) = (refusal.code, refusal.message.unwrap_or_default());
-                tracing::error!(
-                    "cannot create {topic}, without which no group works: {error}: {why} It is made after \
-                     offsets.topic.replication.factor and offsets.topic.num.partitions."
-                );
-            }
+        let Some(topic) = self.internal_topic(name).filter(|_| self.image().topic(name).is_none()) else {
+            return;
+        };
+        let properties = if name == OFFSETS_TOPIC { "offsets.topic" } else { "transaction.state.log" };
+        for (topic, refusal) in self.create(vec![topic]).await {
+            let (error, why) = (refusal.code, refusal.message.unwrap_or_default());
+            tracing::error!(
+                "cannot create {topic}, without which nothing is coordinated: {error}: {why} It is made after \
+                 {properties}.replication.factor and {properties}.num.partitions."
+            );
         }
     }
 
@@ -84,23 +87,45 @@ impl Node {
         }
     }
 
-    fn offsets_topic(&self) -> CreatableTopic<'static> {
-        let config = &self.config().groups;
+    /// How an internal topic that this node serves is made, as its properties have it; `None` for any other.
+    fn internal_topic(&self, name: &str) -> Option<CreatableTopic<'static>> {
         let set = |name: &'static str, value: String| CreatableTopicConfig {
             name: name.into(),
             value: Some(value.into()),
             ..CreatableTopicConfig::default()
         };
-        CreatableTopic {
-            name: OFFSETS_TOPIC.into(),
-            num_partitions: i32::try_from(config.offsets_topic_num_partitions).unwrap_or(i32::MAX),
-            replication_factor: config.offsets_topic_replication_factor,
-            configs: vec![
-                set("cleanup.policy", "compact".to_owned()),
-                set("compression.type", "producer".to_owned()),
-                set("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
-            ],
+        let (groups, transactions) = (&self.config().groups, &self.config().transactions);
+        let (name, partitions, replication_factor, configs) = match name {
+            OFFSETS_TOPIC => (
+                OFFSETS_TOPIC,
+                groups.offsets_topic_num_partitions,
+                groups.offsets_topic_replication_factor,
+                vec![
+                    set("cleanup.policy", "compact".to_owned()),
+                    set("compression.type", "producer".to_owned()),
+                    set("segment.bytes", groups.offsets_topic_segment_bytes.to_string()),
+                ],
+            ),
+            TRANSACTIONS_TOPIC => (
+                TRANSACTIONS_TOPIC,
+                transactions.state_log_num_partitions,
+                transactions.state_log_replication_factor,
+                vec![
+                    set("cleanup.policy", "compact".to_owned()),
+                    set("compression.type", "uncompressed".to_owned()),
+                    set("min.insync.replicas", transactions.state_log_min_isr.to_string()),
+                    set("segment.bytes", transactions.state_log_segment_bytes.to_string()),
+                    set("unclean.leader.election.enable", "false".to_owned()),
+                ],
+            ),
+            _ => return None,
+        };
+        Some(CreatableTopic {
+            name: name.into(),
+            num_partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+            replication_factor,
+            configs,
             ..CreatableTopic::default()
-        }
+        })
     }
 }

@@ -58,6 +58,12 @@ pub enum CommitError {
     /// The disk is full or failed.
     #[error("storage failed")]
     Storage,
+    /// The transaction that the records belong to is not known, or has ended meanwhile.
+    #[error("not part of an open transaction")]
+    NotInTransaction,
+    /// The producer of the transaction has been fenced.
+    #[error("the producer is fenced")]
+    ProducerFenced,
     /// The records do not fit: a name or the whole is longer than the log takes.
     #[error("the records are too large")]
     TooLarge,
@@ -69,6 +75,8 @@ impl CommitError {
         match self {
             Self::NotLeader | Self::Storage => ErrorCode::NotCoordinator,
             Self::NotEnoughReplicas | Self::TimedOut => ErrorCode::CoordinatorNotAvailable,
+            Self::NotInTransaction => ErrorCode::InvalidTxnState,
+            Self::ProducerFenced => ErrorCode::InvalidProducerEpoch,
             Self::TooLarge => ErrorCode::UnknownServerError,
         }
     }

@@ -22,7 +22,7 @@ impl Feature {
         Self { name: "group.version", latest: 1, is_served: false },
         Self { name: "share.version", latest: 2, is_served: false },
         Self { name: "streams.version", latest: 1, is_served: false },
-        Self { name: Self::TRANSACTION_VERSION, latest: 2, is_served: false },
+        Self { name: Self::TRANSACTION_VERSION, latest: 2, is_served: true },
     ];
 
     /// The feature of a name.

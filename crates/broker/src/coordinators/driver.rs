@@ -38,7 +38,7 @@ impl<M: Machine> Coordinators<M> {
             let mut state = coordinator.state.lock();
             let now = clock::now();
             while let Some(proposal) = state.runtime.due(now) {
-                coordinator.carry_out(&mut state, proposal);
+                coordinator.carry_out(&mut state, proposal, None);
             }
             let overdue = state.runtime.overdue(now);
             state.pass_on(overdue);

@@ -75,17 +75,17 @@ fn replay<M: Machine>(runtime: &mut Runtime<M>, from: Offset, bytes: &[u8]) -> R
                 continue;
             }
             let offset = record.offset;
-            let loaded = if header.attributes.is_control() {
-                let Some(marker) = record.end_txn_marker().map_err(unreadable)? else { continue };
-                runtime.load_end_of_transaction(offset, header.producer_id, marker.committed)
-            } else {
-                let Some(entry) = coordinator_record(record.key, record.value) else { continue };
-                if header.attributes.is_transactional() {
-                    runtime.load_transactional(offset, header.producer_id, entry);
-                    Ok(())
-                } else {
-                    runtime.load(offset, &entry)
+            if header.attributes.is_control() {
+                if let Some(marker) = record.end_txn_marker().map_err(unreadable)? {
+                    runtime.end_transaction(offset, header.producer_id, marker.committed);
                 }
+                continue;
+            }
+            let Some(entry) = coordinator_record(record.key, record.value) else { continue };
+            let loaded = if header.attributes.is_transactional() {
+                runtime.load_transactional(offset, header.producer_id, &entry)
+            } else {
+                runtime.load(offset, &entry)
             };
             loaded.map_err(|source| LoadError::Replay { offset, source })?;
         }

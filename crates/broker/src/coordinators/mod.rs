@@ -11,18 +11,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use coordinator::runtime::{Machine, Proposal, Reply, ReplyToken, Runtime};
+use coordinator::runtime::{Machine, Proposal, Reply, ReplyToken, Runtime, TransactionalProducer};
 use coordinator::{CommitError, CoordinatorRecord, partition_for};
+use log::producer::{Transactional, VerificationGuard};
 use parking_lot::{Mutex, RwLock};
 use protocol::Offset;
 use protocol::records::{BatchBuilder, NewRecord};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock;
-use crate::partition::Partition;
+use crate::error::Refusal;
+use crate::partition::{InTransaction, Marker, Partition};
 
 pub(crate) use driver::drive;
 pub(crate) use load::LoadError;
+
+/// Batches of coordinators have no sequences, though they may be a producer's.
+const NO_SEQUENCE: i32 = -1;
 
 /// All coordinators of one kind on this node.
 pub(crate) struct Coordinators<M: Machine> {
@@ -117,13 +122,23 @@ impl<M: Machine> Coordinators<M> {
         coordinator: &Coordinator<M>,
         request: M::Request<'_>,
     ) -> oneshot::Receiver<M::Response> {
+        self.propose_verified(coordinator, request, None)
+    }
+
+    /// The same for a request whose records belong to a transaction, after its verification.
+    pub(crate) fn propose_verified(
+        &self,
+        coordinator: &Coordinator<M>,
+        request: M::Request<'_>,
+        guard: Option<VerificationGuard>,
+    ) -> oneshot::Receiver<M::Response> {
         let token = ReplyToken(self.tokens.fetch_add(1, Ordering::Relaxed));
         let (send, receive) = oneshot::channel();
         let now = clock::now();
         let mut state = coordinator.state.lock();
         state.waiting.insert(token, send);
         let proposal = state.runtime.propose(now, token, request);
-        coordinator.carry_out(&mut state, proposal);
+        coordinator.carry_out(&mut state, proposal, guard);
         self.note_deadline(&state);
         receive
     }
@@ -146,20 +161,46 @@ impl<M: Machine> Coordinators<M> {
 
 impl<M: Machine> Coordinator<M> {
     /// Appends what is proposed and concludes it.
-    fn carry_out(&self, state: &mut State<M>, proposal: Proposal<M>) {
+    fn carry_out(&self, state: &mut State<M>, proposal: Proposal<M>, guard: Option<VerificationGuard>) {
         let now = clock::now();
         let appended = match proposal.records() {
             [] => Ok(Offset::ZERO),
-            records => self.append(records),
+            records => self.append(records, proposal.transaction(), guard),
         };
         let replies = state.runtime.conclude(now, proposal, appended);
         state.pass_on(replies);
         self.release(state);
     }
 
-    fn append(&self, records: &[CoordinatorRecord]) -> Result<Offset, CommitError> {
-        let mut batch = coordinator_batch(records).map_err(|_| CommitError::TooLarge)?;
-        self.partition.append_as_coordinator(&mut batch)
+    fn append(
+        &self,
+        records: &[CoordinatorRecord],
+        producer: Option<TransactionalProducer>,
+        guard: Option<VerificationGuard>,
+    ) -> Result<Offset, CommitError> {
+        let mut batch = coordinator_batch(records, producer).map_err(|_| CommitError::TooLarge)?;
+        let transaction = producer.map(|producer| InTransaction {
+            records: Transactional {
+                producer_id: producer.id,
+                producer_epoch: producer.epoch,
+                base_sequence: NO_SEQUENCE,
+            },
+            guard,
+            is_of_epoch: false,
+        });
+        self.partition.append_as_coordinator(&mut batch, transaction)
+    }
+
+    /// Ends a transaction whose records are in this coordinator's log: the marker, and what it makes of them. Answers up to
+    /// where the log has to be durable for it.
+    pub(crate) fn end_transaction(&self, marker: Marker) -> Result<Offset, Refusal> {
+        let mut state = self.state.lock();
+        let (appended, end) = self.partition.append_marker(marker)?;
+        if let Some(offset) = appended {
+            state.runtime.end_transaction(offset, marker.producer_id, marker.committed);
+        }
+        self.release(&mut state);
+        Ok(end)
     }
 
     /// The log is committed further: releases what waited for it.
@@ -194,9 +235,15 @@ impl<M: Machine> State<M> {
 }
 
 /// One batch of coordinator records, as Kafka's coordinators write it: uncompressed, stamped with this moment.
-fn coordinator_batch(records: &[CoordinatorRecord]) -> Result<Vec<u8>, protocol::records::Error> {
+fn coordinator_batch(
+    records: &[CoordinatorRecord],
+    producer: Option<TransactionalProducer>,
+) -> Result<Vec<u8>, protocol::records::Error> {
     let timestamp = clock::now().unix_ms;
     let mut builder = BatchBuilder::new(Offset::ZERO);
+    if let Some(producer) = producer {
+        builder = builder.producer(producer.id, producer.epoch, NO_SEQUENCE).transactional(true);
+    }
     for record in records {
         builder.append_next(NewRecord {
             timestamp,

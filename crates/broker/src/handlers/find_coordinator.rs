@@ -1,8 +1,8 @@
-//! FindCoordinator, api key 10, versions 0 to 6: who coordinates a group.
+//! FindCoordinator, api key 10, versions 0 to 6: who coordinates a group or a transactional id.
 //!
 //! 1: coordinators of other kinds (transactions, key type 1; share groups, 2). 3: flexible. 4: several keys at once
 //! (KIP-699). 5: an error code for transactions v2. 6: share groups (KIP-932).
-//! Not here: transaction and share coordinators; asking for one is `INVALID_REQUEST`, which clients report as fatal.
+//! Not here: share coordinators; asking for one is `INVALID_REQUEST`, which clients report as fatal.
 
 use std::sync::Arc;
 
@@ -14,8 +14,10 @@ use protocol::wire::Str;
 use crate::groups::OFFSETS_TOPIC;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
+use crate::transactions::TRANSACTIONS_TOPIC;
 
 const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
 /// The first version with several keys.
 const BATCHED: i16 = 4;
 
@@ -24,8 +26,11 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
     let body: FindCoordinatorRequest<'_> = request.decode()?;
     let keys =
         if request.version < BATCHED { std::slice::from_ref(&body.key) } else { &body.coordinator_keys };
-    if body.key_type == GROUP && !keys.is_empty() && node.groups().coordinators.partition_of("").is_none() {
-        node.create_internal_topic(OFFSETS_TOPIC).await;
+    match body.key_type {
+        _ if keys.is_empty() => {}
+        GROUP => node.create_internal_topic(OFFSETS_TOPIC).await,
+        TRANSACTION => node.create_internal_topic(TRANSACTIONS_TOPIC).await,
+        _ => {}
     }
     let mut coordinators: Vec<Coordinator<'_>> = Vec::with_capacity(keys.len());
     for key in keys {
@@ -55,10 +60,15 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
         error_message: Some(message.into()),
         ..Coordinator::default()
     };
-    if key_type != GROUP {
-        return refusal(ErrorCode::InvalidRequest, "This node serves group coordinators only.");
-    }
-    if node.groups().coordinators.coordinator_of(key).is_none() {
+    let is_here = match key_type {
+        GROUP => node.groups().coordinators.coordinator_of(key).is_some(),
+        TRANSACTION => node.transactions().coordinators.coordinator_of(key).is_some(),
+        _ => {
+            let message = "This node serves coordinators of groups and of transactions only.";
+            return refusal(ErrorCode::InvalidRequest, message);
+        }
+    };
+    if !is_here {
         return refusal(ErrorCode::CoordinatorNotAvailable, "The coordinator is not available.");
     }
     let address = node.address_for(&request.peer);

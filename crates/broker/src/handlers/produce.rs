@@ -4,12 +4,14 @@
 //! leader where it moved (KIP-951). 12: implicit transactions (KIP-890). 13: topics by id.
 //! acks=0 is not answered, and an error closes the connection; acks=1 answers from the page cache; acks=all when the
 //! batch is on disk (`millstream.acks.all.fsync`).
-//! Not here: transactions; a transactional batch is refused with `INVALID_TXN_STATE`.
+//! The first batch of a transaction in a partition is appended once the transaction's coordinator knows of the partition
+//! (`transactions/verify.rs`); what comes by the same connection meanwhile waits behind it.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::producer::Transactional;
 use protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
 };
@@ -23,12 +25,18 @@ use crate::partition::{Appended, Partition};
 use crate::purgatory::Watch;
 use crate::request::{Answer, Malformed, Request};
 use crate::topics::is_internal;
+use crate::transactions::{Abilities, Verified};
 
 const ACKS_ALL: i16 = -1;
 /// The first version that names topics by id.
 const TOPIC_IDS: i16 = 13;
 /// The first version that may carry zstd (KIP-110).
 const ZSTD: i16 = 7;
+
+/// The first version whose clients know `TRANSACTION_ABORTABLE`.
+const TRANSACTION_ABORTABLE: i16 = 11;
+/// The first version by which what is written to belongs to the transaction.
+const ADDS_PARTITIONS: i16 = 12;
 
 /// One partition of the request: where its records are in the frame.
 struct Planned {
@@ -42,25 +50,40 @@ struct PlannedTopic {
     partitions: Vec<Planned>,
 }
 
+/// What the whole request asks for.
+struct Plan {
+    acks: i16,
+    timeout: Duration,
+    transactional_id: Option<String>,
+    topics: Vec<PlannedTopic>,
+}
+
 enum Outcome {
     Appended(Arc<Partition>, Appended),
     Refused(Refusal),
 }
 
-/// Answers one request. Everything is appended before the first wait.
+/// Answers one request. Everything is appended before the first wait, unless a transaction begins.
 pub(crate) async fn serve(node: &Node, mut request: Request) -> Result<Answer, Malformed> {
-    let (acks, timeout, topics) = plan(&request)?;
+    let Plan { acks, timeout, transactional_id, topics } = plan(&request)?;
+    let peer = Arc::clone(&request.peer);
+    let turn = peer.produce_turn().await;
+    let verified = match &transactional_id {
+        Some(transactional_id) => Some(verify(node, &request, transactional_id, &topics).await?),
+        None => None,
+    };
     let mut outcomes: Vec<Vec<Outcome>> = Vec::with_capacity(topics.len());
     for topic in &topics {
         let mut of_topic = Vec::with_capacity(topic.partitions.len());
         for planned in &topic.partitions {
-            let outcome = append(node, &mut request, acks, topic, planned);
+            let outcome = append(node, &mut request, acks, topic, planned, verified.as_ref());
             of_topic.push(outcome.map_or_else(Outcome::Refused, |(partition, appended)| {
                 Outcome::Appended(partition, appended)
             }));
         }
         outcomes.push(of_topic);
     }
+    drop(turn);
     if acks == ACKS_ALL {
         wait_until_durable(request.received + timeout, &mut outcomes).await;
     }
@@ -85,7 +108,27 @@ pub(crate) async fn serve(node: &Node, mut request: Request) -> Result<Answer, M
     request.answer(&ProduceResponse { responses: responses.collect(), ..ProduceResponse::default() })
 }
 
-fn plan(request: &Request) -> Result<(i16, Duration, Vec<PlannedTopic>), Malformed> {
+/// Makes sure that what is written to belongs to the transaction.
+async fn verify(
+    node: &Node,
+    request: &Request,
+    transactional_id: &str,
+    topics: &[PlannedTopic],
+) -> Result<Verified, Malformed> {
+    let abilities = Abilities {
+        adds_partitions: request.version >= ADDS_PARTITIONS,
+        knows_abortable: request.version >= TRANSACTION_ABORTABLE,
+    };
+    let planned = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
+    let batches = planned.filter_map(|(topic, planned)| {
+        let records = Transactional::of(&BatchHeader::parse(planned.bytes(request)).ok()?)?;
+        Some((find(node, request.version, topic, planned.partition).ok()?, records))
+    });
+    let verified = Verified::new(node, abilities, transactional_id, batches.collect()).await;
+    verified.ok_or(Malformed::Stopping)
+}
+
+fn plan(request: &Request) -> Result<Plan, Malformed> {
     let body: ProduceRequest<'_> = request.decode()?;
     let start = request.frame.as_ptr() as usize;
     let range = |records: &Records<'_>| {
@@ -106,7 +149,22 @@ fn plan(request: &Request) -> Result<(i16, Duration, Vec<PlannedTopic>), Malform
             .collect(),
     });
     let timeout = Duration::from_millis(u64::try_from(body.timeout_ms).unwrap_or(0));
-    Ok((body.acks, timeout, topics.collect()))
+    let transactional_id = body.transactional_id.as_ref().map(ToString::to_string);
+    Ok(Plan { acks: body.acks, timeout, transactional_id, topics: topics.collect() })
+}
+
+impl Planned {
+    fn bytes<'r>(&self, request: &'r Request) -> &'r [u8] {
+        self.records.clone().and_then(|range| request.frame.get(range)).unwrap_or_default()
+    }
+}
+
+fn find(node: &Node, version: i16, topic: &PlannedTopic, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+    if version >= TOPIC_IDS {
+        node.partition_by_id(topic.topic_id, index)
+    } else {
+        node.partition_by_name(&topic.name, index)
+    }
 }
 
 fn append(
@@ -115,21 +173,19 @@ fn append(
     acks: i16,
     topic: &PlannedTopic,
     planned: &Planned,
+    verified: Option<&Verified>,
 ) -> Result<(Arc<Partition>, Appended), Refusal> {
     if !(-1..=1).contains(&acks) {
         return Err(Refusal::from(ErrorCode::InvalidRequiredAcks));
     }
-    let partition = if request.version >= TOPIC_IDS {
-        node.partition_by_id(topic.topic_id, planned.partition)
-    } else {
-        node.partition_by_name(&topic.name, planned.partition)
-    }?;
+    let partition = find(node, request.version, topic, planned.partition)?;
     let counts = partition.counts();
     counts.produce_requests.add(1);
     let version = request.version;
     let bytes = planned.records.clone().and_then(|range| request.frame.get_mut(range)).unwrap_or_default();
-    let appended = check(version, &partition, bytes, &request.client_id)
-        .and_then(|()| partition.append_from_client(bytes, acks == ACKS_ALL));
+    let appended = check(version, &partition, bytes, &request.client_id, verified.is_some())
+        .and_then(|()| verified.map_or(Ok(None), |verified| verified.of(&partition)))
+        .and_then(|transaction| partition.append_from_client(bytes, acks == ACKS_ALL, transaction));
     match appended {
         Ok(appended) => {
             counts.messages_in.add(appended.records);
@@ -144,7 +200,13 @@ fn append(
 }
 
 /// What depends on the request's version rather than on the log.
-fn check(version: i16, partition: &Partition, bytes: &[u8], client_id: &str) -> Result<(), Refusal> {
+fn check(
+    version: i16,
+    partition: &Partition,
+    bytes: &[u8],
+    client_id: &str,
+    names_transactional_id: bool,
+) -> Result<(), Refusal> {
     if is_internal(partition.topic()) && client_id != "__admin_client" {
         return Err(Refusal::new(
             ErrorCode::InvalidTopicException,
@@ -168,8 +230,8 @@ fn check(version: i16, partition: &Partition, bytes: &[u8], client_id: &str) -> 
             format!("Produce requests with version {version} are not allowed to use ZStandard compression"),
         ));
     }
-    if header.attributes.is_transactional() {
-        return Err(Refusal::new(ErrorCode::InvalidTxnState, "this node serves no transactions"));
+    if header.attributes.is_transactional() && !names_transactional_id {
+        return Err(Refusal::from(ErrorCode::TransactionalIdAuthorizationFailed));
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ pub(crate) async fn serve(
                     continue;
                 }
                 node.metrics().connections_opened.add(1);
-                let peer = Arc::new(Peer { listener: Arc::clone(&listener.name), local, remote });
+                let peer = Arc::new(Peer::new(Arc::clone(&listener.name), local, remote));
                 let connection = Connection {
                     stream,
                     node: Arc::clone(&node),

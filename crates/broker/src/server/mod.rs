@@ -50,6 +50,7 @@ use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::transactions::{self, Transactions};
 use crate::{admin, cleaner, coordinators, homes, housekeeping, offline};
 
 /// Why a node does not start. Each says in one line which property or path, and what to do where we know it.
@@ -146,6 +147,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     );
     let flush_queue = Arc::new(FlushQueue::default());
     let groups = Arc::new(Groups::new(groups::group_config(&config.groups)));
+    let transactions = Arc::new(Transactions::new(config.transactions.clone()));
     // As many as there are directories, unless told.
     let move_threads = usize::try_from(config.configs.int("num.replica.alter.log.dirs.threads"));
     let move_threads = move_threads.ok().filter(|threads| *threads > 0).unwrap_or(config.log_dirs.len());
@@ -156,6 +158,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         controller,
         partitions: Arc::new(Partitions::new(directories)),
         groups: Arc::clone(&groups),
+        transactions: Arc::clone(&transactions),
         fetch_sessions: Mutex::new(FetchSessions::new(
             config.network.max_incremental_fetch_session_cache_slots as usize,
         )),
@@ -176,11 +179,12 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         config,
     });
     node.producer_ids.attach(&node);
-    let committed = Arc::clone(&groups);
-    let flushers = flusher::start(&flush_queue, &metrics, move |partition| {
-        if partition.topic() == groups::OFFSETS_TOPIC {
-            committed.coordinators.committed(partition.index());
-        }
+    let (of_groups, of_transactions) =
+        (Arc::clone(&groups.coordinators), Arc::clone(&transactions.coordinators));
+    let flushers = flusher::start(&flush_queue, &metrics, move |partition| match partition.topic() {
+        groups::OFFSETS_TOPIC => of_groups.committed(partition.index()),
+        transactions::TRANSACTIONS_TOPIC => of_transactions.committed(partition.index()),
+        _ => {}
     })
     .map_err(StartError::Thread)?;
     register(&node).await?;
@@ -245,6 +249,8 @@ fn serve(
         tokio::spawn(admin::serve(socket, Arc::clone(&node), stopping.clone()));
     }
     tokio::spawn(coordinators::drive(Arc::clone(&node.groups().coordinators), stopping.clone()));
+    tokio::spawn(coordinators::drive(Arc::clone(&node.transactions().coordinators), stopping.clone()));
+    tokio::spawn(transactions::write_markers(Arc::clone(&node), stopping.clone()));
     let cleaner = tokio::spawn(cleaner::run(Arc::clone(&node), stopping.clone()));
     tokio::spawn(housekeeping::run(Arc::clone(&node), stopping));
     node.ready.store(true, Ordering::Release);

@@ -75,7 +75,7 @@ fn decide(request: EndTxn<'_>, transaction: &Transaction) -> Result<Decision, Er
     use TransactionState as State;
     let EndTxn { claim, committed, version, .. } = request;
     // What the client could have been told is what the last end has made of its epoch.
-    let raises = transaction.client_version.raises_epoch();
+    let raises = version.raises_epoch() && transaction.client_version.raises_epoch();
     let before = ProducerEpoch(claim.producer_epoch.get().saturating_add(1));
     let is_repeated =
         raises && transaction.producer_epoch == before && transaction.producer_id == claim.producer_id;

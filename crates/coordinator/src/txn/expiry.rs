@@ -77,6 +77,7 @@ mod tests {
             ("markers", "t 1000:1 abort a-0 b-0"),
             ("add t 1000:0 c-0", "PRODUCER_FENCED"),
             ("commit t 1000:0", "INVALID_TXN_STATE"),
+            ("abort t 1000:0 v=0", "PRODUCER_FENCED"),
             // Who aborts it late is right, and learns its epoch; so does who goes on after an error.
             ("abort t 1000:0", "1000:1"),
             ("init t expect=1000:0", "1000:1"),

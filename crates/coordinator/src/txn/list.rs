@@ -13,7 +13,7 @@ use crate::runtime::{Outcome, ReplyToken};
 impl TransactionCoordinator {
     pub(super) fn list(&self, now: Now, token: ReplyToken, filter: Filter<'_>) -> Outcome<Self> {
         let known = |name: &&Str<'_>| TransactionState::from_name(name).is_some();
-        let (known, unknown): (Vec<_>, Vec<_>) = filter.states.iter().partition(known);
+        let known: Vec<_> = filter.states.iter().filter(known).collect();
         let of_state = |state: TransactionState| {
             filter.states.is_empty() || known.iter().any(|name| **name == state.name())
         };
@@ -32,16 +32,21 @@ impl TransactionCoordinator {
             transaction_state: Str::Borrowed(transaction.state.name()),
             ..Listed::default()
         });
-        let unknown = unknown.into_iter().map(|name| Str::Owned(name.to_string()));
         Outcome::reply(
             token,
             Response::Listed(ListTransactionsResponse {
                 transaction_states: listed.collect(),
-                unknown_state_filters: unknown.collect(),
+                unknown_state_filters: unknown_states(filter.states),
                 ..ListTransactionsResponse::default()
             }),
         )
     }
+}
+
+/// The names among them that are no states: they are told, and the others filter.
+pub fn unknown_states(names: &[Str<'_>]) -> Vec<Str<'static>> {
+    let is_unknown = |name: &&Str<'_>| TransactionState::from_name(name).is_none();
+    names.iter().filter(is_unknown).map(|name| Str::Owned(name.to_string())).collect()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use protocol::{ErrorCode, Offset, ProducerEpoch};
 use stdx::Now;
 
 pub use config::TransactionConfig;
+pub use list::unknown_states;
 pub use request::{Claim, EndTxn, Filter, InitProducerId, Request, Response, WriteMarkers};
 pub use transaction::{Transaction, TransactionState, TransactionVersion};
 
@@ -73,6 +74,21 @@ impl TransactionCoordinator {
     /// All of them.
     pub fn transactions(&self) -> impl Iterator<Item = (&Arc<str>, &Transaction)> {
         self.transactions.iter()
+    }
+
+    /// The answer where no coordinator has the transactional id: what is wrong in itself is told first, as Kafka does.
+    pub fn without_coordinator(request: Request<'_>) -> Response {
+        let id = match &request {
+            Request::InitProducerId(request) => Some(request.transactional_id),
+            Request::AddPartitions(claim, ..) | Request::VerifyPartitions(claim, _) => {
+                Some(claim.transactional_id)
+            }
+            Request::EndTxn(request) => Some(request.claim.transactional_id),
+            Request::DescribeTransaction(id) => Some(*id),
+            Request::MarkersWritten(_) | Request::ListTransactions(_) => None,
+        };
+        let error = if id == Some("") { ErrorCode::InvalidRequest } else { ErrorCode::NotCoordinator };
+        Response::refusal(request, error)
     }
 
     /// The transaction that a request is about, if its producer is who may ask.

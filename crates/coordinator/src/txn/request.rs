@@ -58,7 +58,7 @@ pub struct Filter<'a> {
     /// Begun longer ago than this; negative is no condition.
     pub longer_than_ms: i64,
     /// With an id that this is true of.
-    pub is_asked: &'a dyn Fn(&str) -> bool,
+    pub is_asked: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
 /// A request to the transactional ids of one partition of `__transaction_state`.
@@ -105,11 +105,13 @@ pub enum Response {
 }
 
 impl Response {
-    pub(super) const fn producer(producer_id: ProducerId, producer_epoch: ProducerEpoch) -> Self {
+    /// To InitProducerId and EndTxn: who the producer is.
+    pub const fn producer(producer_id: ProducerId, producer_epoch: ProducerEpoch) -> Self {
         Self::Producer { error: ErrorCode::None, producer_id, producer_epoch }
     }
 
-    pub(super) const fn no_producer(error: ErrorCode) -> Self {
+    /// To InitProducerId and EndTxn: why not.
+    pub const fn no_producer(error: ErrorCode) -> Self {
         Self::Producer { error, producer_id: NO_PRODUCER, producer_epoch: NO_EPOCH }
     }
 

@@ -22,7 +22,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::records::BatchHeader;
 use protocol::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TopicPartition, Uuid};
 use stdx::Now;
 
@@ -33,7 +32,7 @@ use crate::disk::read_file;
 use crate::error::{Error, Result};
 use crate::leader_epochs::LeaderEpochs;
 use crate::log_dir::deleted_name;
-use crate::producer::{self, MarkerCheck, ProducerState, VerificationGuard};
+use crate::producer::{self, MarkerCheck, ProducerState, Transactional, VerificationGuard};
 use crate::segment::Segment;
 
 pub use append::AppendInfo;
@@ -121,21 +120,21 @@ impl Log {
         &self.producers
     }
 
-    /// Begins the verification of a batch that may be the first of its transaction here (KIP-890): `None` if it needs none.
-    /// Otherwise the coordinator is to be asked, and then [`Self::check_verified`] before the append, with the guard.
-    pub fn start_verification(&mut self, header: &BatchHeader, now: Now) -> Option<VerificationGuard> {
-        self.producers.start_verification(header, now.unix_ms)
+    /// Begins the verification of records that may be the first of their transaction here (KIP-890): `None` if there is no
+    /// need. Otherwise the coordinator is to be asked, and then [`Self::check_verified`] before the append, with the guard.
+    pub fn start_verification(&mut self, records: Transactional, now: Now) -> Option<VerificationGuard> {
+        self.producers.start_verification(records, now.unix_ms)
     }
 
-    /// Whether a batch may be appended, as far as its transaction is concerned. `is_of_epoch`: the transaction has a producer
-    /// epoch of its own, so that its sequences begin with 0.
+    /// Whether records may be appended, as far as their transaction is concerned. `is_of_epoch`: it has a producer epoch of
+    /// its own, so that its sequences begin with 0.
     pub fn check_verified(
         &self,
-        header: &BatchHeader,
+        records: Transactional,
         guard: Option<VerificationGuard>,
         is_of_epoch: bool,
     ) -> Result<()> {
-        Ok(self.producers.check_verified(header, guard, is_of_epoch)?)
+        Ok(self.producers.check_verified(records, guard, is_of_epoch)?)
     }
 
     /// Whether the marker of a transaction is to be written. Where every transaction has a producer epoch of its own

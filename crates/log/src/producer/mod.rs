@@ -16,7 +16,7 @@ use protocol::{Offset, ProducerId};
 pub use entry::{BatchMeta, ProducerEntry};
 pub(crate) use snapshot::{decode, encode};
 use verification::Verification;
-pub use verification::{MarkerCheck, VerificationGuard};
+pub use verification::{MarkerCheck, Transactional, VerificationGuard};
 
 use crate::txn_index::AbortedTxn;
 use crate::validate::{Origin, Refusal};

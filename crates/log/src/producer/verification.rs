@@ -10,6 +10,31 @@ use protocol::{ProducerEpoch, ProducerId};
 use super::ProducerState;
 use crate::validate::Refusal;
 
+/// Records that a producer is about to append in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transactional {
+    /// Its id.
+    pub producer_id: ProducerId,
+    /// Its epoch.
+    pub producer_epoch: ProducerEpoch,
+    /// The sequence of the first record; -1 for those of a coordinator.
+    pub base_sequence: i32,
+}
+
+impl Transactional {
+    /// What a batch is; `None` if it is of no transaction, or ends one.
+    pub fn of(header: &BatchHeader) -> Option<Self> {
+        let is = header.has_producer_id()
+            && header.attributes.is_transactional()
+            && !header.attributes.is_control();
+        is.then_some(Self {
+            producer_id: header.producer_id,
+            producer_epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+        })
+    }
+}
+
 /// What a verification is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerificationGuard(u64);
@@ -34,58 +59,58 @@ pub enum MarkerCheck {
 }
 
 impl ProducerState {
-    /// Begins the verification of a batch: `None` if it needs none, since the partition has records of the transaction.
+    /// Begins a verification: `None` if there is no need, since the partition has records of the transaction.
     pub(crate) fn start_verification(
         &mut self,
-        header: &BatchHeader,
+        records: Transactional,
         now_ms: i64,
     ) -> Option<VerificationGuard> {
-        if !self.needs_verification(header) {
+        if !self.needs_verification(records) {
             return None;
         }
         let (next, guards) = (self.guards + 1, &mut self.guards);
-        let verification = self.verifications.entry(header.producer_id).or_insert_with(|| {
+        let verification = self.verifications.entry(records.producer_id).or_insert_with(|| {
             *guards = next;
             Verification {
-                producer_epoch: header.producer_epoch,
-                lowest_sequence: header.base_sequence,
+                producer_epoch: records.producer_epoch,
+                lowest_sequence: records.base_sequence,
                 guard: VerificationGuard(next),
                 since_ms: now_ms,
             }
         });
-        if verification.producer_epoch < header.producer_epoch {
-            verification.producer_epoch = header.producer_epoch;
-            verification.lowest_sequence = header.base_sequence;
-        } else if verification.producer_epoch == header.producer_epoch {
-            verification.lowest_sequence = verification.lowest_sequence.min(header.base_sequence);
+        if verification.producer_epoch < records.producer_epoch {
+            verification.producer_epoch = records.producer_epoch;
+            verification.lowest_sequence = records.base_sequence;
+        } else if verification.producer_epoch == records.producer_epoch {
+            verification.lowest_sequence = verification.lowest_sequence.min(records.base_sequence);
         }
         Some(verification.guard)
     }
 
-    /// Whether a batch may be appended, as far as its transaction is concerned. `is_of_epoch`: the transaction has an epoch
+    /// Whether they may be appended, as far as the transaction is concerned. `is_of_epoch`: the transaction has an epoch
     /// of its own, so that its sequences begin with 0.
     pub(crate) fn check_verified(
         &self,
-        header: &BatchHeader,
+        records: Transactional,
         guard: Option<VerificationGuard>,
         is_of_epoch: bool,
     ) -> Result<(), Refusal> {
-        if !self.needs_verification(header) {
+        if !self.needs_verification(records) {
             return Ok(());
         }
-        let known = self.verifications.get(&header.producer_id);
+        let known = self.verifications.get(&records.producer_id);
         let Some(verification) = known.filter(|verification| Some(verification.guard) == guard) else {
-            return Err(Refusal::NotVerified(header.producer_id));
+            return Err(Refusal::NotVerified(records.producer_id));
         };
-        let last = self.producers.get(&header.producer_id);
-        let begins = last.is_none_or(|last| last.producer_epoch < header.producer_epoch);
-        let comes_late = verification.producer_epoch == header.producer_epoch
-            && header.base_sequence > verification.lowest_sequence;
-        if comes_late || is_of_epoch && begins && header.base_sequence > 0 {
+        let last = self.producers.get(&records.producer_id);
+        let begins = last.is_none_or(|last| last.producer_epoch < records.producer_epoch);
+        let comes_late = verification.producer_epoch == records.producer_epoch
+            && records.base_sequence > verification.lowest_sequence;
+        if comes_late || is_of_epoch && begins && records.base_sequence > 0 {
             return Err(Refusal::OutOfOrderSequence {
-                producer_id: header.producer_id,
-                epoch: header.producer_epoch,
-                found: header.base_sequence,
+                producer_id: records.producer_id,
+                epoch: records.producer_epoch,
+                found: records.base_sequence,
                 last_epoch: last.map_or(super::entry::NO_EPOCH, |last| last.producer_epoch),
                 last: last.map_or(-1, super::ProducerEntry::last_sequence),
             });
@@ -116,17 +141,11 @@ impl ProducerState {
         Err(Refusal::ProducerEpoch { producer_id, found: producer_epoch, last: entry.producer_epoch })
     }
 
-    fn needs_verification(&self, header: &BatchHeader) -> bool {
-        let is_ongoing = || {
-            let entry = self.producers.get(&header.producer_id);
-            entry.is_some_and(|entry| {
-                entry.current_txn_first_offset.is_some() && entry.producer_epoch == header.producer_epoch
-            })
-        };
-        header.has_producer_id()
-            && header.attributes.is_transactional()
-            && !header.attributes.is_control()
-            && !is_ongoing()
+    fn needs_verification(&self, records: Transactional) -> bool {
+        let entry = self.producers.get(&records.producer_id);
+        !entry.is_some_and(|entry| {
+            entry.current_txn_first_offset.is_some() && entry.producer_epoch == records.producer_epoch
+        })
     }
 
     pub(super) fn remove_expired_verifications(&mut self, now_ms: i64, expiration_ms: i64) {

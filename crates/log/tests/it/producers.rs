@@ -1,6 +1,6 @@
 //! Idempotent and transactional producers.
 
-use log::producer::{MarkerCheck, VerificationGuard};
+use log::producer::{MarkerCheck, Transactional, VerificationGuard};
 use log::{AbortedTxn, Error, Log, LogConfig, Origin, Recovery, Refusal};
 use protocol::records::BatchHeader;
 use protocol::{Offset, ProducerEpoch, ProducerId};
@@ -273,10 +273,13 @@ fn markers_and_plain_batches_out_of_order_are_refused() {
     log.append_as_leader(&mut batch, EPOCH, NOW, Origin::Coordinator).unwrap();
 }
 
+fn transactional(batch: &[u8]) -> Transactional {
+    Transactional::of(&BatchHeader::parse(batch).unwrap()).unwrap()
+}
+
 /// Begins the verification of a batch; whether it may be appended then, where every transaction has its epoch or not.
 fn verify(log: &mut Log, batch: &[u8], is_of_epoch: bool) -> Result<(), Refusal> {
-    let header = BatchHeader::parse(batch).unwrap();
-    let guard = log.start_verification(&header, NOW);
+    let guard = log.start_verification(transactional(batch), NOW);
     may_append(log, batch, guard, is_of_epoch)
 }
 
@@ -286,7 +289,7 @@ fn may_append(
     guard: Option<VerificationGuard>,
     is_of_epoch: bool,
 ) -> Result<(), Refusal> {
-    match log.check_verified(&BatchHeader::parse(batch).unwrap(), guard, is_of_epoch) {
+    match log.check_verified(transactional(batch), guard, is_of_epoch) {
         Ok(()) => Ok(()),
         Err(Error::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),
@@ -299,7 +302,6 @@ fn the_first_batch_of_a_transaction_needs_a_guard() {
     let (first, second) = (of_producer(1, 3, 0, 1, true), of_producer(1, 3, 1, 1, true));
     let unverified = Err(Refusal::NotVerified(ProducerId(1)));
     assert_eq!(may_append(&log, &first, None, false), unverified);
-    assert_eq!(may_append(&log, &of_producer(1, 3, 0, 1, false), None, false), Ok(()), "no transaction");
     assert_eq!(verify(&mut log, &first, false), Ok(()));
     // Who asked later does not come first.
     assert!(matches!(verify(&mut log, &second, false), Err(Refusal::OutOfOrderSequence { .. })));
@@ -314,12 +316,11 @@ fn the_first_batch_of_a_transaction_needs_a_guard() {
 fn a_marker_voids_the_guard() {
     let (_, mut log) = new_log(small());
     let first = of_producer(1, 3, 0, 1, true);
-    let header = BatchHeader::parse(&first).unwrap();
-    let guard = log.start_verification(&header, NOW);
-    assert_eq!(guard, log.start_verification(&header, NOW), "one transaction, one guard");
+    let guard = log.start_verification(transactional(&first), NOW);
+    assert_eq!(guard, log.start_verification(transactional(&first), NOW), "one transaction, one guard");
     append_marker(&mut log, marker(1, 3, false, 5));
     assert_eq!(may_append(&log, &first, guard, false), Err(Refusal::NotVerified(ProducerId(1))));
-    assert_ne!(log.start_verification(&header, NOW), guard);
+    assert_ne!(log.start_verification(transactional(&first), NOW), guard);
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn a_transaction_with_an_epoch_of_its_own_begins_with_sequence_0() {
 fn verifications_are_forgotten_in_time() {
     let (_, mut log) = new_log(small());
     let first = of_producer(1, 3, 0, 1, true);
-    let guard = log.start_verification(&BatchHeader::parse(&first).unwrap(), NOW);
+    let guard = log.start_verification(transactional(&first), NOW);
     log.remove_expired_producers(NOW);
     assert_eq!(may_append(&log, &first, guard, false), Ok(()));
     let later = Now { unix_ms: NOW.unix_ms + small().producer_id_expiration_ms, ..NOW };

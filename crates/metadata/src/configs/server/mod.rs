@@ -18,6 +18,7 @@ mod supported;
 pub use listeners::{Listener, SecurityProtocol};
 pub use sections::{
     CleanerConfig, GroupsConfig, LogManagerConfig, MetadataLogConfig, NetworkConfig, TopicsConfig,
+    TransactionsConfig,
 };
 
 use super::broker_configs::{BrokerConfigs, broker_type};
@@ -80,6 +81,8 @@ pub struct ServerConfig {
     pub topics: TopicsConfig,
     /// Classic groups and committed offsets.
     pub groups: GroupsConfig,
+    /// Transactions.
+    pub transactions: TransactionsConfig,
     /// Where metrics and health are served; `None`: nowhere.
     pub admin_listener: Option<HostPort>,
     /// Form of log lines.
@@ -122,6 +125,7 @@ impl ServerConfig {
             log: sections::log_manager(&c),
             topics: sections::topics(&c),
             groups: sections::groups(&c),
+            transactions: sections::transactions(&c),
             admin_listener: c.text("admin.listener").and_then(HostPort::parse),
             log_format: if c.text("millstream.log.format") == Some("json") {
                 LogFormat::Json

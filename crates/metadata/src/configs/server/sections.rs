@@ -137,6 +137,21 @@ pub struct GroupsConfig {
     pub offsets_topic_compression_codec: i8,
 }
 
+/// Transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
+pub struct TransactionsConfig {
+    pub max_timeout_ms: u32,
+    pub id_expiration_ms: u64,
+    pub remove_expired_cleanup_interval_ms: u64,
+    pub state_log_num_partitions: u32,
+    pub state_log_replication_factor: i16,
+    pub state_log_min_isr: u32,
+    pub state_log_segment_bytes: u32,
+    /// `add.partitions.to.txn.retry.backoff.max.ms`.
+    pub add_partitions_max_wait_ms: u64,
+}
+
 pub(super) fn metadata_log(c: &BrokerConfigs, log_dirs: &[PathBuf]) -> MetadataLogConfig {
     let dir = c.text("metadata.log.dir").map(PathBuf::from);
     MetadataLogConfig {
@@ -216,6 +231,23 @@ pub(super) fn groups(c: &BrokerConfigs) -> GroupsConfig {
         offsets_topic_segment_bytes: count(c, "offsets.topic.segment.bytes"),
         offsets_topic_compression_codec: i8::try_from(c.int("offsets.topic.compression.codec"))
             .unwrap_or_default(),
+    }
+}
+
+pub(super) fn transactions(c: &BrokerConfigs) -> TransactionsConfig {
+    TransactionsConfig {
+        max_timeout_ms: count(c, "transaction.max.timeout.ms"),
+        id_expiration_ms: amount(c, "transactional.id.expiration.ms"),
+        remove_expired_cleanup_interval_ms: amount(
+            c,
+            "transaction.remove.expired.transaction.cleanup.interval.ms",
+        ),
+        state_log_num_partitions: count(c, "transaction.state.log.num.partitions"),
+        state_log_replication_factor: i16::try_from(c.int("transaction.state.log.replication.factor"))
+            .unwrap_or(1),
+        state_log_min_isr: count(c, "transaction.state.log.min.isr"),
+        state_log_segment_bytes: count(c, "transaction.state.log.segment.bytes"),
+        add_partitions_max_wait_ms: amount(c, "add.partitions.to.txn.retry.backoff.max.ms"),
     }
 }
 
