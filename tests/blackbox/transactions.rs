@@ -18,6 +18,11 @@ use crate::node::{DEADLINE, Node, eventually};
 use crate::requests::*;
 use crate::wire::Wire;
 
+/// The end of one transaction is waited for before the next: no client of these tests asks twice.
+fn start() -> Node {
+    Node::start_with(&["add.partitions.to.txn.retry.backoff.max.ms=30000"])
+}
+
 /// How a client does transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -198,7 +203,7 @@ fn state_of(wire: &mut Wire, transactional_id: &'static str) -> (String, i16) {
 #[test]
 fn a_transaction_is_seen_whole_or_not_at_all() {
     for kind in KINDS {
-        let mut node = Node::start();
+        let mut node = start();
         let mut wire = Wire::connect(node.address);
         let topic = create_topic(&mut wire, "t", 1, &[]);
         let mut producer = Producer::begin(&mut wire, "tx", kind);
@@ -231,7 +236,7 @@ fn a_transaction_is_seen_whole_or_not_at_all() {
 
 #[test]
 fn what_does_not_belong_to_the_transaction_is_refused() {
-    let node = Node::start();
+    let node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let mut producer = Producer::begin(&mut wire, "tx", Kind::First);
@@ -259,7 +264,7 @@ fn what_does_not_belong_to_the_transaction_is_refused() {
 
 #[test]
 fn batches_that_come_together_begin_a_transaction_in_their_order() {
-    let node = Node::start();
+    let node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let mut producer = Producer::begin(&mut wire, "tx", Kind::Second);
@@ -280,7 +285,7 @@ fn batches_that_come_together_begin_a_transaction_in_their_order() {
 #[test]
 fn who_begins_fences_who_was_there() {
     for kind in KINDS {
-        let node = Node::start();
+        let node = start();
         let mut wire = Wire::connect(node.address);
         let topic = create_topic(&mut wire, "t", 1, &[]);
         let mut old = Producer::begin(&mut wire, "tx", kind);
@@ -299,7 +304,7 @@ fn who_begins_fences_who_was_there() {
 
 #[test]
 fn a_late_end_does_not_tear_the_next_transaction() {
-    let node = Node::start();
+    let node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let mut producer = Producer::begin(&mut wire, "tx", Kind::Second);
@@ -320,7 +325,7 @@ fn a_late_end_does_not_tear_the_next_transaction() {
 
 #[test]
 fn a_transaction_that_had_its_time_is_aborted() {
-    let mut node = Node::start();
+    let mut node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let mut slow = Producer::begin_with(&mut wire, "slow", Kind::First, 300);
@@ -343,7 +348,7 @@ fn a_transaction_that_had_its_time_is_aborted() {
 #[test]
 fn offsets_are_committed_with_the_transaction() {
     for kind in KINDS {
-        let mut node = Node::start();
+        let mut node = start();
         let mut wire = Wire::connect(node.address);
         let topic = create_topic(&mut wire, "t", 1, &[]);
         find_coordinator(&mut wire, "g");
@@ -423,7 +428,7 @@ fn offset_of(wire: &mut Wire, topic: Topic, require_stable: bool) -> Result<i64,
 
 #[test]
 fn a_deleted_topic_needs_no_marker() {
-    let node = Node::start();
+    let node = start();
     let mut wire = Wire::connect(node.address);
     let (gone, stays) = (create_topic(&mut wire, "gone", 1, &[]), create_topic(&mut wire, "stays", 1, &[]));
     let mut producer = Producer::begin(&mut wire, "tx", Kind::Second);
@@ -440,7 +445,7 @@ fn a_deleted_topic_needs_no_marker() {
 
 #[test]
 fn what_is_open_is_told_and_ended_by_hand() {
-    let node = Node::start();
+    let node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let mut producer = Producer::begin(&mut wire, "tx-1", Kind::First);
@@ -496,7 +501,7 @@ fn what_is_open_is_told_and_ended_by_hand() {
 
 #[test]
 fn a_client_that_we_did_not_write() {
-    let node = Node::start();
+    let node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
     let (producer, _) = librdkafka::producer(&node, &[("transactional.id", "tx")]);

@@ -80,8 +80,6 @@ pub(crate) struct InTransaction {
     pub(crate) records: Transactional,
     /// None where the partition has records of it already.
     pub(crate) guard: Option<VerificationGuard>,
-    /// Whether it has a producer epoch of its own (KIP-890).
-    pub(crate) is_of_epoch: bool,
 }
 
 /// The end of a transaction, for one partition.
@@ -394,8 +392,8 @@ impl Partition {
         transaction: Option<InTransaction>,
     ) -> Result<Appended, LogError> {
         let log = self.log.lock();
-        if let Some(InTransaction { records, guard, is_of_epoch }) = transaction {
-            log.check_verified(records, guard, is_of_epoch)?;
+        if let Some(InTransaction { records, guard }) = transaction {
+            log.check_verified(records, guard)?;
         }
         self.append_to(log, records, origin)
     }

@@ -184,9 +184,9 @@ impl<M: Machine> Coordinator<M> {
                 producer_id: producer.id,
                 producer_epoch: producer.epoch,
                 base_sequence: NO_SEQUENCE,
+                is_of_epoch: false,
             },
             guard,
-            is_of_epoch: false,
         });
         self.partition.append_as_coordinator(&mut batch, transaction)
     }

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use log::producer::Transactional;
 use protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
@@ -84,6 +85,8 @@ pub(crate) async fn serve(node: &Node, mut request: Request) -> Result<Answer, M
         outcomes.push(of_topic);
     }
     drop(turn);
+    // All of it is in the log: who waits for the disk keeps no frame in memory meanwhile.
+    request.frame = BytesMut::new();
     if acks == ACKS_ALL {
         wait_until_durable(request.received + timeout, &mut outcomes).await;
     }
@@ -121,7 +124,8 @@ async fn verify(
     };
     let planned = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
     let batches = planned.filter_map(|(topic, planned)| {
-        let records = Transactional::of(&BatchHeader::parse(planned.bytes(request)).ok()?)?;
+        let header = BatchHeader::parse(planned.bytes(request)).ok()?;
+        let records = Transactional::of(&header, abilities.adds_partitions)?;
         Some((find(node, request.version, topic, planned.partition).ok()?, records))
     });
     let verified = Verified::new(node, abilities, transactional_id, batches.collect()).await;

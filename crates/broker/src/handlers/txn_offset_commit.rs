@@ -104,7 +104,8 @@ async fn commit(
         knows_abortable: version >= TRANSACTION_ABORTABLE,
     };
     let (producer_id, producer_epoch) = (claim.producer_id, claim.producer_epoch);
-    let records = Transactional { producer_id, producer_epoch, base_sequence: -1 };
+    let is_of_epoch = abilities.adds_partitions;
+    let records = Transactional { producer_id, producer_epoch, base_sequence: -1, is_of_epoch };
     let batch = [(std::sync::Arc::clone(&coordinator.partition), records)];
     let mut verified = verify(node, claim, abilities, &batch).await.ok_or(Malformed::Stopping)?;
     let guard = match verified.pop() {

@@ -42,8 +42,7 @@ impl Verified {
             Err(refusal) => vec![Err(refusal); batches.len()],
         };
         let batches = batches.into_iter().zip(verified).map(|((partition, records), guard)| {
-            let is_of_epoch = abilities.adds_partitions;
-            (partition, guard.map(|guard| InTransaction { records, guard, is_of_epoch }))
+            (partition, guard.map(|guard| InTransaction { records, guard }))
         });
         Some(Self { batches: batches.collect() })
     }

@@ -126,15 +126,9 @@ impl Log {
         self.producers.start_verification(records, now.unix_ms)
     }
 
-    /// Whether records may be appended, as far as their transaction is concerned. `is_of_epoch`: it has a producer epoch of
-    /// its own, so that its sequences begin with 0.
-    pub fn check_verified(
-        &self,
-        records: Transactional,
-        guard: Option<VerificationGuard>,
-        is_of_epoch: bool,
-    ) -> Result<()> {
-        Ok(self.producers.check_verified(records, guard, is_of_epoch)?)
+    /// Whether records may be appended, as far as their transaction is concerned.
+    pub fn check_verified(&self, records: Transactional, guard: Option<VerificationGuard>) -> Result<()> {
+        Ok(self.producers.check_verified(records, guard)?)
     }
 
     /// Whether the marker of a transaction is to be written. Where every transaction has a producer epoch of its own

@@ -149,7 +149,9 @@ impl ProducerState {
     ) -> Vec<AbortedTxn> {
         for mut entry in changes.producers {
             entry.last_seen_ms = now_ms;
-            self.verifications.remove(&entry.producer_id);
+            if self.verifications.get(&entry.producer_id).is_some_and(|it| !it.outlives(&entry)) {
+                self.verifications.remove(&entry.producer_id);
+            }
             self.producers.insert(entry.producer_id, entry);
         }
         self.open.extend(changes.opened);

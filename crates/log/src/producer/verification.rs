@@ -2,12 +2,12 @@
 //! where the coordinator knows that the partition belongs to it, so that a marker will end it.
 //!
 //! Between the question and the append anything can happen; the guard that came with the question is void once a marker
-//! was written. Nothing of this is durable: who was verified and not appended is verified again.
+//! of the transaction was written. Nothing of this is durable: who was verified and not appended is verified again.
 
 use protocol::records::BatchHeader;
 use protocol::{ProducerEpoch, ProducerId};
 
-use super::ProducerState;
+use super::{ProducerEntry, ProducerState};
 use crate::validate::Refusal;
 
 /// Records that a producer is about to append in a transaction.
@@ -19,11 +19,14 @@ pub struct Transactional {
     pub producer_epoch: ProducerEpoch,
     /// The sequence of the first record; -1 for those of a coordinator.
     pub base_sequence: i32,
+    /// Whether the transaction has a producer epoch of its own: its sequences begin with 0, and a marker of its epoch ends
+    /// the one before it.
+    pub is_of_epoch: bool,
 }
 
 impl Transactional {
     /// What a batch is; `None` if it is of no transaction, or ends one.
-    pub fn of(header: &BatchHeader) -> Option<Self> {
+    pub fn of(header: &BatchHeader, is_of_epoch: bool) -> Option<Self> {
         let is = header.has_producer_id()
             && header.attributes.is_transactional()
             && !header.attributes.is_control();
@@ -31,6 +34,7 @@ impl Transactional {
             producer_id: header.producer_id,
             producer_epoch: header.producer_epoch,
             base_sequence: header.base_sequence,
+            is_of_epoch,
         })
     }
 }
@@ -46,7 +50,17 @@ pub(super) struct Verification {
     /// Of all batches that asked: the first of them has to come first.
     lowest_sequence: i32,
     guard: VerificationGuard,
+    is_of_epoch: bool,
     since_ms: i64,
+}
+
+impl Verification {
+    /// Whether it is one still, after something was appended for the producer.
+    pub(super) fn outlives(&self, entry: &ProducerEntry) -> bool {
+        self.is_of_epoch
+            && entry.current_txn_first_offset.is_none()
+            && entry.producer_epoch <= self.producer_epoch
+    }
 }
 
 /// What a marker finds in a partition (KIP-1228).
@@ -75,6 +89,7 @@ impl ProducerState {
                 producer_epoch: records.producer_epoch,
                 lowest_sequence: records.base_sequence,
                 guard: VerificationGuard(next),
+                is_of_epoch: records.is_of_epoch,
                 since_ms: now_ms,
             }
         });
@@ -87,13 +102,11 @@ impl ProducerState {
         Some(verification.guard)
     }
 
-    /// Whether they may be appended, as far as the transaction is concerned. `is_of_epoch`: the transaction has an epoch
-    /// of its own, so that its sequences begin with 0.
+    /// Whether they may be appended, as far as the transaction is concerned.
     pub(crate) fn check_verified(
         &self,
         records: Transactional,
         guard: Option<VerificationGuard>,
-        is_of_epoch: bool,
     ) -> Result<(), Refusal> {
         if !self.needs_verification(records) {
             return Ok(());
@@ -106,13 +119,13 @@ impl ProducerState {
         let begins = last.is_none_or(|last| last.producer_epoch < records.producer_epoch);
         let comes_late = verification.producer_epoch == records.producer_epoch
             && records.base_sequence > verification.lowest_sequence;
-        if comes_late || is_of_epoch && begins && records.base_sequence > 0 {
+        if comes_late || records.is_of_epoch && begins && records.base_sequence > 0 {
             return Err(Refusal::OutOfOrderSequence {
                 producer_id: records.producer_id,
                 epoch: records.producer_epoch,
                 found: records.base_sequence,
                 last_epoch: last.map_or(super::entry::NO_EPOCH, |last| last.producer_epoch),
-                last: last.map_or(-1, super::ProducerEntry::last_sequence),
+                last: last.map_or(-1, ProducerEntry::last_sequence),
             });
         }
         Ok(())

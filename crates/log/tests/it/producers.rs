@@ -273,13 +273,13 @@ fn markers_and_plain_batches_out_of_order_are_refused() {
     log.append_as_leader(&mut batch, EPOCH, NOW, Origin::Coordinator).unwrap();
 }
 
-fn transactional(batch: &[u8]) -> Transactional {
-    Transactional::of(&BatchHeader::parse(batch).unwrap()).unwrap()
+fn transactional(batch: &[u8], is_of_epoch: bool) -> Transactional {
+    Transactional::of(&BatchHeader::parse(batch).unwrap(), is_of_epoch).unwrap()
 }
 
 /// Begins the verification of a batch; whether it may be appended then, where every transaction has its epoch or not.
 fn verify(log: &mut Log, batch: &[u8], is_of_epoch: bool) -> Result<(), Refusal> {
-    let guard = log.start_verification(transactional(batch), NOW);
+    let guard = log.start_verification(transactional(batch, is_of_epoch), NOW);
     may_append(log, batch, guard, is_of_epoch)
 }
 
@@ -289,7 +289,7 @@ fn may_append(
     guard: Option<VerificationGuard>,
     is_of_epoch: bool,
 ) -> Result<(), Refusal> {
-    match log.check_verified(transactional(batch), guard, is_of_epoch) {
+    match log.check_verified(transactional(batch, is_of_epoch), guard) {
         Ok(()) => Ok(()),
         Err(Error::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),
@@ -316,11 +316,28 @@ fn the_first_batch_of_a_transaction_needs_a_guard() {
 fn a_marker_voids_the_guard() {
     let (_, mut log) = new_log(small());
     let first = of_producer(1, 3, 0, 1, true);
-    let guard = log.start_verification(transactional(&first), NOW);
-    assert_eq!(guard, log.start_verification(transactional(&first), NOW), "one transaction, one guard");
+    let guard = log.start_verification(transactional(&first, false), NOW);
+    assert_eq!(
+        guard,
+        log.start_verification(transactional(&first, false), NOW),
+        "one transaction, one guard"
+    );
     append_marker(&mut log, marker(1, 3, false, 5));
     assert_eq!(may_append(&log, &first, guard, false), Err(Refusal::NotVerified(ProducerId(1))));
-    assert_ne!(log.start_verification(transactional(&first), NOW), guard);
+    assert_ne!(log.start_verification(transactional(&first, false), NOW), guard);
+}
+
+#[test]
+fn the_marker_before_does_not_void_the_guard_of_a_new_epoch() {
+    let (_, mut log) = new_log(small());
+    append(&mut log, of_producer(1, 3, 0, 1, true));
+    // The client goes on while the markers are being written.
+    let next = of_producer(1, 4, 0, 1, true);
+    let guard = log.start_verification(transactional(&next, true), NOW);
+    append_marker(&mut log, marker(1, 4, true, 5));
+    assert_eq!(may_append(&log, &next, guard, true), Ok(()));
+    append_marker(&mut log, marker(1, 5, false, 5));
+    assert_eq!(may_append(&log, &next, guard, true), Err(Refusal::NotVerified(ProducerId(1))));
 }
 
 #[test]
@@ -338,7 +355,7 @@ fn a_transaction_with_an_epoch_of_its_own_begins_with_sequence_0() {
 fn verifications_are_forgotten_in_time() {
     let (_, mut log) = new_log(small());
     let first = of_producer(1, 3, 0, 1, true);
-    let guard = log.start_verification(transactional(&first), NOW);
+    let guard = log.start_verification(transactional(&first, false), NOW);
     log.remove_expired_producers(NOW);
     assert_eq!(may_append(&log, &first, guard, false), Ok(()));
     let later = Now { unix_ms: NOW.unix_ms + small().producer_id_expiration_ms, ..NOW };
