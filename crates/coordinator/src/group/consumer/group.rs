@@ -13,12 +13,19 @@ use super::record::ConsumerRecord;
 use super::state::ConsumerGroupState;
 
 /// The epoch of a group, which grows with every change of its members or topics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupEpoch {
     /// The epoch.
     pub epoch: i32,
     /// The hash of the topics that it subscribes to (KIP-1101).
     pub metadata_hash: i64,
+}
+
+impl Default for GroupEpoch {
+    /// What a group begins with: a first target follows, whatever its members subscribe to.
+    fn default() -> Self {
+        Self { epoch: 1, metadata_hash: 0 }
+    }
 }
 
 /// The epoch of a group that its target is made for.
@@ -57,7 +64,7 @@ pub struct ConsumerGroup {
 }
 
 impl ConsumerGroup {
-    /// The epoch of the group; 0 before it has one.
+    /// The epoch of the group.
     pub fn epoch(&self) -> i32 {
         self.epoch.unwrap_or_default().epoch
     }

@@ -71,7 +71,7 @@ impl GroupCoordinator {
         let subscription = edit.update_member(&member_id, &context, request)?;
         let unseen = self.soft.topics_seen.get(&edit.group_id) != Some(&topics.version());
         let resolved = (unseen || subscription.regex_changed) && edit.resolve_regexes(topics)?;
-        let bump = edit.group.epoch() == 0 || subscription.bumps() || resolved;
+        let bump = subscription.bumps() || resolved;
         if bump || unseen || edit.group.epoch() > edit.group.assignment_epoch() {
             edit.refresh(topics, bump)?;
         }

@@ -182,7 +182,7 @@ fn member_metadata(value: ConsumerGroupMemberMetadataValue<'_>) -> MemberMetadat
             .iter()
             .map(|name| name.as_ref().into())
             .collect(),
-        subscribed_topic_regex: text(&value.subscribed_topic_regex),
+        subscribed_topic_regex: text(&value.subscribed_topic_regex).filter(|regex| !regex.is_empty()),
         rebalance_timeout_ms: value.rebalance_timeout_ms,
         server_assignor: text(&value.server_assignor),
         classic: value.classic_member_metadata.map(|classic| ClassicMember {
@@ -207,7 +207,8 @@ fn member_value(metadata: &MemberMetadata) -> ConsumerGroupMemberMetadataValue<'
             .iter()
             .map(|name| Str::Borrowed(&**name))
             .collect(),
-        subscribed_topic_regex: metadata.subscribed_topic_regex.as_deref().map(Str::Borrowed),
+        // As Kafka writes it of clients that know of patterns and want none.
+        subscribed_topic_regex: Some(Str::Borrowed(metadata.subscribed_topic_regex.as_deref().unwrap_or(""))),
         rebalance_timeout_ms: metadata.rebalance_timeout_ms,
         server_assignor: metadata.server_assignor.as_deref().map(Str::Borrowed),
         classic_member_metadata: metadata.classic.as_ref().map(|classic| ClassicMemberMetadata {

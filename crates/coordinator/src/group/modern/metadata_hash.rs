@@ -51,3 +51,21 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
     }
     bytes.extend_from_slice(&units.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::Uuid;
+
+    use super::*;
+    use crate::group::modern::testing::TestTopics;
+
+    #[test]
+    fn is_kafkas() {
+        let mut topics = TestTopics::default();
+        topics.put("t", Uuid(0x1ae8_61c6_8992_4a3b_84dd_235e_bba3_c273_u128.to_be_bytes()), 3);
+        // As Kafka 4.3.1 wrote it.
+        assert_eq!(metadata_hash(&topics, ["t"]) as u64, 0xfbb1_a5f7_5bbf_a93b);
+        assert_eq!(metadata_hash(&topics, ["t", "gone"]) as u64, 0xfbb1_a5f7_5bbf_a93b);
+        assert_eq!(metadata_hash(&topics, ["gone"]), 0);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod heartbeat;
 mod offsets;
+mod records;
 mod statics;
 
 use std::collections::BTreeMap;
