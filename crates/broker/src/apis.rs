@@ -83,6 +83,8 @@ rows! {
     DescribeProducers => describe_producers,
     DescribeTransactions => describe_transactions,
     ListTransactions => list_transactions,
+    ConsumerGroupHeartbeat => consumer_group_heartbeat,
+    ConsumerGroupDescribe => consumer_group_describe,
     ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
 }

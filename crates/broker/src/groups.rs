@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use coordinator::group::consumer::{Assignor, ConsumerGroupConfig, ConsumerGroupSettings, MigrationPolicy};
 use coordinator::group::{GroupConfig, GroupCoordinator, Request, Response};
 use coordinator::runtime::RuntimeConfig;
-use metadata::configs::GroupsConfig;
+use metadata::configs::{BrokerConfigs, GroupsConfig, ResourceType};
+use metadata::{ClusterImage, ConfigResource};
 use tokio::sync::oneshot;
 
 use crate::coordinators::{Coordinator, Coordinators, LoadError};
@@ -87,6 +89,40 @@ pub(crate) fn group_config(config: &GroupsConfig) -> GroupConfig {
         offset_metadata_max_units: config.offset_metadata_max_bytes as usize,
         offsets_retention_ms: millis(config.offsets_retention_ms),
         offsets_retention_check_interval_ms: millis(config.offsets_retention_check_interval_ms),
+        consumer: ConsumerGroupConfig {
+            max_size: config.consumer_max_size as usize,
+            assignors: config
+                .consumer_assignors
+                .iter()
+                .filter_map(|name| Assignor::from_name(name))
+                .collect(),
+            migration_policy: MigrationPolicy::from_name(&config.consumer_migration_policy)
+                .unwrap_or_default(),
+            settings: ConsumerGroupSettings {
+                session_timeout_ms: clamp(config.consumer_session_timeout_ms),
+                heartbeat_interval_ms: clamp(config.consumer_heartbeat_interval_ms),
+                assignment_interval_ms: clamp(config.consumer_assignment_interval_ms),
+            },
+        },
         ..GroupConfig::default()
+    }
+}
+
+/// What holds for one consumer group: what is set on it, else on the brokers.
+pub(crate) fn consumer_settings(
+    broker: &BrokerConfigs,
+    image: &ClusterImage,
+    group: &str,
+) -> ConsumerGroupSettings {
+    let set = image.configs(&ConfigResource::new(ResourceType::Group, group));
+    let value = |name: &str| {
+        let own = set.and_then(|set| set.get(name)?.trim().parse().ok());
+        let of_all = || broker.int(&format!("group.{name}"));
+        i32::try_from(own.unwrap_or_else(of_all)).unwrap_or(i32::MAX)
+    };
+    ConsumerGroupSettings {
+        session_timeout_ms: value("consumer.session.timeout.ms"),
+        heartbeat_interval_ms: value("consumer.heartbeat.interval.ms"),
+        assignment_interval_ms: value("consumer.assignment.interval.ms"),
     }
 }

@@ -34,6 +34,7 @@ mod fetch_session;
 mod flusher;
 mod follow;
 mod gather;
+mod group_topics;
 mod groups;
 mod handlers;
 mod homes;

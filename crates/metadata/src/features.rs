@@ -13,13 +13,15 @@ pub struct Feature {
 }
 
 impl Feature {
+    /// The consumer protocol of KIP-848.
+    pub const GROUP_VERSION: &'static str = "group.version";
     /// How transactions are done (KIP-890).
     pub const TRANSACTION_VERSION: &'static str = "transaction.version";
 
     /// Every feature that is known, by name.
     pub const ALL: [Self; 5] = [
         Self { name: "eligible.leader.replicas.version", latest: 1, is_served: false },
-        Self { name: "group.version", latest: 1, is_served: false },
+        Self { name: Self::GROUP_VERSION, latest: 1, is_served: true },
         Self { name: "share.version", latest: 2, is_served: false },
         Self { name: "streams.version", latest: 1, is_served: false },
         Self { name: Self::TRANSACTION_VERSION, latest: 2, is_served: true },

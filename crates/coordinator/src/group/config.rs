@@ -1,5 +1,7 @@
 //! The settings and limits of the group machine, under Kafka's names where Kafka has them.
 
+use super::consumer::ConsumerGroupConfig;
+
 /// The settings of classic groups and of committed offsets.
 #[derive(Clone, Debug)]
 pub struct GroupConfig {
@@ -19,6 +21,8 @@ pub struct GroupConfig {
     pub offsets_retention_ms: i64,
     /// `offsets.retention.check.interval.ms`.
     pub offsets_retention_check_interval_ms: i64,
+    /// Consumer groups.
+    pub consumer: ConsumerGroupConfig,
     /// What a stranger can grow and Kafka does not limit.
     pub limits: Limits,
 }
@@ -34,6 +38,7 @@ impl Default for GroupConfig {
             offset_metadata_max_units: 4_096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1_000,
             offsets_retention_check_interval_ms: 600_000,
+            consumer: ConsumerGroupConfig::default(),
             limits: Limits::default(),
         }
     }

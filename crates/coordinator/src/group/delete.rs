@@ -22,10 +22,14 @@ impl GroupCoordinator {
         let mut outcome = Outcome::default();
         let mut results = Vec::new();
         for group_id in group_ids {
-            let error = match self.state_of(group_id) {
+            let has_members = match self.durable.consumer.get(&**group_id) {
+                Some(group) => Some(group.member_count() > 0),
+                None => self.group(group_id).map(|group| !group.is(GroupState::Empty)),
+            };
+            let error = match has_members {
                 None => ErrorCode::GroupIdNotFound,
-                Some(GroupState::Empty) => ErrorCode::None,
-                Some(_) => ErrorCode::NonEmptyGroup,
+                Some(false) => ErrorCode::None,
+                Some(true) => ErrorCode::NonEmptyGroup,
             };
             if error.is_none() {
                 self.delete_group(group_id, &mut outcome)?;
@@ -48,7 +52,12 @@ impl GroupCoordinator {
         for (topic, partition) in committed.chain(pending).collect::<BTreeSet<_>>() {
             outcome.records.push(record::offset(group_id, topic, partition, None)?);
         }
-        outcome.records.extend(self.durable.foreign.tombstones(group_id));
+        if let Some(group) = self.durable.consumer.get(group_id) {
+            for record in group.tombstones() {
+                outcome.records.push(record.encode(group_id)?);
+            }
+            return Ok(());
+        }
         outcome.records.push(record::group(group_id, None)?);
         if let Some(group) = self.soft.groups.get(group_id) {
             // Given ids were not used yet; whoever comes back with one is unknown and starts over.

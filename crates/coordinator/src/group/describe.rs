@@ -17,7 +17,10 @@ impl GroupCoordinator {
     pub(super) fn describe(&self, token: ReplyToken, version: i16, group_ids: &[Str<'_>]) -> Outcome<Self> {
         let groups = group_ids.iter().map(|group_id| match self.group(group_id) {
             Some(group) => described(&group),
-            None => not_found(version, group_id),
+            None => {
+                let is_other = self.durable.consumer.contains_key(&**group_id);
+                not_found(version, group_id, if is_other { "is not a classic group" } else { "not found" })
+            }
         });
         let response =
             DescribeGroupsResponse { groups: groups.collect(), ..DescribeGroupsResponse::default() };
@@ -48,7 +51,7 @@ fn described(group: &ClassicGroup) -> DescribedGroup<'static> {
     }
 }
 
-fn not_found(version: i16, group_id: &str) -> DescribedGroup<'static> {
+fn not_found(version: i16, group_id: &str, why: &str) -> DescribedGroup<'static> {
     let mut group = DescribedGroup {
         group_id: text(group_id),
         group_state: Str::Borrowed("Dead"),
@@ -56,7 +59,7 @@ fn not_found(version: i16, group_id: &str) -> DescribedGroup<'static> {
     };
     if version >= FIRST_VERSION_WITH_NOT_FOUND {
         group.error_code = ErrorCode::GroupIdNotFound.code();
-        group.error_message = Some(Str::Owned(format!("Group {group_id} not found.")));
+        group.error_message = Some(Str::Owned(format!("Group {group_id} {why}.")));
     }
     group
 }

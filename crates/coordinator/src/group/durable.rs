@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::{Offset, ProducerId};
 
+use super::consumer::ConsumerGroup;
 use super::foreign::Foreign;
 use super::metadata::GroupMetadata;
 use super::offsets::{CommittedOffset, Offsets, flatten};
@@ -13,9 +14,10 @@ use super::record::{self, GroupRecord};
 use crate::{CommitError, CoordinatorRecord, Error};
 
 /// Everything that the log knows. Two logs with the same live records give equal states.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Durable {
     pub(super) groups: BTreeMap<Arc<str>, GroupMetadata>,
+    pub(super) consumer: BTreeMap<Arc<str>, ConsumerGroup>,
     pub(super) offsets: Offsets,
     /// Those of open transactions.
     pub(super) pending: PendingOffsets,
@@ -29,7 +31,12 @@ impl Durable {
         &self.offsets
     }
 
-    /// A group that was persisted; one that only has offsets was not.
+    /// A consumer group.
+    pub fn consumer_group(&self, group_id: &str) -> Option<&ConsumerGroup> {
+        self.consumer.get(group_id)
+    }
+
+    /// A classic group that was persisted; one that only has offsets was not.
     pub fn group(&self, group_id: &str) -> Option<&GroupMetadata> {
         self.groups.get(group_id)
     }
@@ -41,8 +48,9 @@ impl Durable {
 
     /// Every group that the log knows of, in order.
     pub(super) fn group_ids(&self) -> BTreeSet<&Arc<str>> {
+        let persisted = self.groups.keys().chain(self.consumer.keys());
         let with_offsets = self.offsets.groups().map(|(group_id, _)| group_id);
-        self.groups.keys().chain(with_offsets).chain(self.pending.groups()).collect()
+        persisted.chain(with_offsets).chain(self.pending.groups()).collect()
     }
 
     pub(super) fn replay(&mut self, offset: Offset, record: &CoordinatorRecord) -> Result<(), Error> {
@@ -58,6 +66,13 @@ impl Durable {
                 Some(metadata) => drop(self.groups.insert(group_id, metadata)),
                 None => drop(self.groups.remove(&group_id)),
             },
+            GroupRecord::Consumer { group_id, record } => {
+                let group = self.consumer.entry(group_id.clone()).or_default();
+                group.apply(record);
+                if group.is_gone() {
+                    self.consumer.remove(&group_id);
+                }
+            }
             GroupRecord::Foreign => self.foreign.replay(record),
         }
         Ok(())
@@ -99,6 +114,10 @@ impl Durable {
                 record::offset(group_id, topic, partition, Some(committed))
             })
         });
-        groups.chain(offsets).chain(self.foreign.records().map(Ok))
+        let consumer = self
+            .consumer
+            .iter()
+            .flat_map(|(group_id, group)| group.records().map(move |record| record.encode(group_id)));
+        groups.chain(consumer).chain(offsets).chain(self.foreign.records().map(Ok))
     }
 }

@@ -16,6 +16,7 @@ use protocol::messages::{JoinGroupResponse, SyncGroupResponse};
 use stdx::Now;
 
 use super::classic::{ClassicGroup, GroupState, InitialDelay, Member};
+use super::consumer::ConsumerRecord;
 use super::metadata::GroupMetadata;
 use super::request::{Response, blob, no_join, text};
 use super::{GroupConfig, GroupCoordinator, GroupTimer, SoftChange, record};
@@ -27,8 +28,8 @@ pub(super) struct Edit<'a> {
     pub(super) config: &'a GroupConfig,
     pub(super) now: Now,
     pub(super) group: ClassicGroup,
-    /// What is to go from the log before the group is written: the group of the new protocol that had the id.
-    superseded: Vec<CoordinatorRecord>,
+    /// What is to go from the log before the group is written: the empty consumer group that had the id.
+    superseded: Vec<ConsumerRecord>,
     records: Vec<CoordinatorRecord>,
     replies: Vec<Reply<Response>>,
     timers: Vec<TimerChange<GroupTimer>>,
@@ -48,7 +49,7 @@ impl<'a> Edit<'a> {
     }
 
     /// The first time that the group is written, these go before.
-    pub(super) fn superseding(self, superseded: Vec<CoordinatorRecord>) -> Self {
+    pub(super) fn superseding(self, superseded: Vec<ConsumerRecord>) -> Self {
         Self { superseded, ..self }
     }
 
@@ -60,7 +61,7 @@ impl<'a> Edit<'a> {
             records: self.records,
             transaction: None,
             replies: self.replies,
-            soft: SoftChange { groups: vec![(group_id, live)] },
+            soft: SoftChange { groups: vec![(group_id, live)], ..SoftChange::default() },
             timers: self.timers,
             actions: Vec::new(),
         }
@@ -77,7 +78,9 @@ impl<'a> Edit<'a> {
 
     /// Writes the group as something else than it is.
     pub(super) fn persist_as(&mut self, metadata: &GroupMetadata) -> Result<(), CommitError> {
-        self.records.append(&mut self.superseded);
+        for record in std::mem::take(&mut self.superseded) {
+            self.records.push(record.encode(&self.group.id)?);
+        }
         self.records.push(record::group(&self.group.id, Some(metadata))?);
         Ok(())
     }

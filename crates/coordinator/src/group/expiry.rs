@@ -9,6 +9,7 @@ use protocol::ErrorCode;
 use stdx::Now;
 
 use super::classic::{ClassicGroup, GroupState};
+use super::consumer::ConsumerGroup;
 use super::offsets::CommittedOffset;
 use super::request::{DeletedTopic, Response};
 use super::{GroupCoordinator, GroupTimer, record};
@@ -86,6 +87,9 @@ impl GroupCoordinator {
         group_id: &Arc<str>,
         records: &mut Vec<CoordinatorRecord>,
     ) -> Result<bool, CommitError> {
+        if let Some(group) = self.durable.consumer.get(group_id) {
+            return self.expire_consumer_group(now, group_id, group, records);
+        }
         let Some(group) = self.group(group_id) else { return Ok(true) };
         let base = RetentionBase::of(&group);
         let limit = self.config.limits.max_tombstones.max(1);
@@ -113,23 +117,54 @@ impl GroupCoordinator {
         Ok(true)
     }
 
+    /// The same of a consumer group: an offset counts from its commit as long as nobody subscribes to its topic.
+    fn expire_consumer_group(
+        &self,
+        now: Now,
+        group_id: &Arc<str>,
+        group: &ConsumerGroup,
+        records: &mut Vec<CoordinatorRecord>,
+    ) -> Result<bool, CommitError> {
+        let limit = self.config.limits.max_tombstones.max(1);
+        let subscribed = group.subscribed_topics();
+        let mut all_expired = true;
+        for (topic, partition, committed) in self.durable.offsets.of_group(group_id) {
+            let expired = !subscribed.contains(&**topic)
+                && !self.durable.pending.has(group_id, topic, partition)
+                && RetentionBase::Commit.has_expired(now, self.config.offsets_retention_ms, committed);
+            all_expired &= expired;
+            if expired {
+                if records.len() >= limit {
+                    return Ok(false);
+                }
+                records.push(record::offset(group_id, topic, partition, None)?);
+            }
+        }
+        if all_expired && group.member_count() == 0 && !self.durable.pending.has_group(group_id) {
+            let tombstones = group.tombstones();
+            if records.len() + tombstones.len() > limit && !records.is_empty() {
+                return Ok(false);
+            }
+            for tombstone in tombstones {
+                records.push(tombstone.encode(group_id)?);
+            }
+        }
+        Ok(true)
+    }
+
     /// The groups of the log in order, merged from those with metadata and those with offsets.
     fn group_ids_after(&self, after: Option<&Arc<str>>) -> impl Iterator<Item = Arc<str>> {
         let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.clone()));
-        let mut persisted = self
-            .durable
-            .groups
-            .range::<Arc<str>, _>((start.clone(), Bound::Unbounded))
-            .map(|(id, _)| id)
-            .peekable();
+        let range = (start.clone(), Bound::Unbounded);
+        let mut classic =
+            self.durable.groups.range::<Arc<str>, _>(range.clone()).map(|(id, _)| id).peekable();
+        let mut consumer = self.durable.consumer.range::<Arc<str>, _>(range).map(|(id, _)| id).peekable();
         let mut with_offsets = self.durable.offsets.groups_from(start).peekable();
         std::iter::from_fn(move || {
-            let next = match (persisted.peek(), with_offsets.peek()) {
-                (Some(a), Some(b)) => Arc::clone(a.min(b)),
-                (Some(id), None) | (None, Some(id)) => Arc::clone(id),
-                (None, None) => return None,
-            };
-            persisted.next_if(|id| **id == next);
+            let heads = [classic.peek(), consumer.peek(), with_offsets.peek()];
+            let next = Arc::clone(heads.into_iter().flatten().min()?);
+            classic.next_if(|id| **id == next);
+            consumer.next_if(|id| **id == next);
             with_offsets.next_if(|id| **id == next);
             Some(next)
         })

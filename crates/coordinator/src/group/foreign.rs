@@ -1,10 +1,6 @@
-//! Records of groups that other machines coordinate: consumers of the new protocol (KIP-848), share groups (KIP-932) and
-//! streams groups (KIP-1071). An Apache Kafka may have left them. They stay in the log and are not understood, but for the
-//! group that they belong to: a key begins with its type and the group's id.
-//!
-//! Members of the new protocol cannot be served here, so the first classic generation of a consumer group takes its place, as
-//! where Kafka's own coordinator takes a group back to the classic protocol: what it had in the log is deleted. The other kinds
-//! are not groups of consumers: their ids stay theirs.
+//! Records of groups that other machines coordinate: share groups (KIP-932) and streams groups (KIP-1071). An Apache Kafka may
+//! have left them. They stay in the log and are not understood, but for the group that they belong to: a key begins with its
+//! type and the group's id. They are not groups of consumers: their ids stay theirs.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeInclusive};
@@ -13,9 +9,6 @@ use bytes::Bytes;
 
 use crate::CoordinatorRecord;
 
-/// The types of a consumer group's records in the order in which they go: members before the group, as Kafka's coordinators
-/// want when they replay it.
-const CONSUMER: [i16; 7] = [8, 7, 5, 16, 6, 4, 3];
 const SHARE: RangeInclusive<i16> = 10..=15;
 const STREAMS: RangeInclusive<i16> = 17..=23;
 
@@ -39,12 +32,6 @@ impl Foreign {
         self.0.iter().map(|(key, value)| CoordinatorRecord { key: key.clone(), value: Some(value.clone()) })
     }
 
-    /// The records after which nothing is left of a consumer group of the new protocol.
-    pub(super) fn tombstones(&self, group_id: &str) -> Vec<CoordinatorRecord> {
-        let keys = CONSUMER.iter().flat_map(|record_type| self.keys(*record_type, group_id));
-        keys.map(|key| CoordinatorRecord { key: key.clone(), value: None }).collect()
-    }
-
     /// Whether the id is that of a share or streams group.
     pub(super) fn is_of_another_kind(&self, group_id: &str) -> bool {
         SHARE.chain(STREAMS).any(|record_type| self.keys(record_type, group_id).next().is_some())
@@ -66,15 +53,7 @@ impl Foreign {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use protocol::Offset;
-    use stdx::Now;
-
-    use super::super::classic::ClassicGroup;
-    use super::super::{GroupConfig, GroupCoordinator};
     use super::*;
-    use crate::runtime::Machine as _;
 
     fn key(record_type: i16, group_id: &str, rest: &str) -> Bytes {
         let length = group_id.len() as i16;
@@ -89,47 +68,6 @@ mod tests {
             foreign.replay(&CoordinatorRecord { key: key.clone(), value: Some(Bytes::from_static(b"?")) });
         }
         foreign
-    }
-
-    #[test]
-    fn a_consumer_group_goes_members_first() {
-        let mut foreign = of(&[
-            key(3, "g", ""),
-            key(5, "g", "\0\x01m"),
-            key(5, "g", "\0\x01n"),
-            key(8, "g", "\0\x01m"),
-            key(3, "gg", ""),
-            key(3, "f", ""),
-            key(11, "g", ""),
-        ]);
-        let tombstones = foreign.tombstones("g");
-        let keys: Vec<_> = tombstones.iter().map(|record| record.key.clone()).collect();
-        assert_eq!(
-            keys,
-            [key(8, "g", "\0\x01m"), key(5, "g", "\0\x01m"), key(5, "g", "\0\x01n"), key(3, "g", "")]
-        );
-        tombstones.iter().for_each(|record| foreign.replay(record));
-        assert_eq!(foreign, of(&[key(3, "gg", ""), key(3, "f", ""), key(11, "g", "")]));
-        assert_eq!(foreign.tombstones("g"), []);
-    }
-
-    #[test]
-    fn the_first_classic_generation_takes_its_place() {
-        let mut machine = GroupCoordinator::new(GroupConfig::default());
-        for record in of(&[key(3, "g", ""), key(5, "g", "\0\x01m"), key(3, "other", "")]).records() {
-            machine.replay(Offset::ZERO, &record).unwrap();
-        }
-        let group = ClassicGroup::new("g".into(), None);
-        let mut edit = machine.edit(Now::at_ms(0), Cow::Borrowed(&group));
-        edit.persist().unwrap();
-        edit.persist().unwrap();
-        let records = edit.finish().records;
-        let kinds: Vec<_> = records.iter().map(|record| (record.key[1], record.value.is_some())).collect();
-        assert_eq!(kinds, [(5, false), (3, false), (2, true), (2, true)]);
-        records.iter().for_each(|record| machine.replay(Offset::ZERO, record).unwrap());
-        let mut again = machine.edit(Now::at_ms(0), Cow::Borrowed(&group));
-        again.persist().unwrap();
-        assert_eq!(again.finish().records.len(), 1);
     }
 
     #[test]

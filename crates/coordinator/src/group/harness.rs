@@ -542,6 +542,9 @@ impl Script {
                 [error(delete.error_code), partition.unwrap_or("")].join(" ").trim_end().to_owned()
             }
             Response::TopicsDeleted { more, .. } => format!("more={more}"),
+            Response::ConsumerGroupHeartbeat(_) | Response::ConsumerGroupDescribe(_) => {
+                unreachable!("asked by the scripts of consumer groups")
+            }
         };
         let said = said.replace("-00000000-0000-0000-0000-0000000000", "#").replace("#0", "#");
         if name.is_empty() { said } else { format!("{name}: {said}") }

@@ -58,7 +58,9 @@ impl GroupCoordinator {
         if let Some(error) = invalid(&self.config, context, request) {
             return refuse(error);
         }
-        if self.durable.foreign.is_of_another_kind(&request.group_id) {
+        let is_consumer_group =
+            self.durable.consumer.get(&*request.group_id).is_some_and(|group| group.member_count() > 0);
+        if is_consumer_group || self.durable.foreign.is_of_another_kind(&request.group_id) {
             return refuse(ErrorCode::InconsistentGroupProtocol);
         }
         let is_new_member = request.member_id.is_empty();

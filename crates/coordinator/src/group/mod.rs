@@ -1,13 +1,16 @@
-//! The groups of one partition of `__consumer_offsets`: the classic protocol and committed offsets, as Kafka 4.4.
+//! The groups of one partition of `__consumer_offsets`: the classic protocol, the consumer protocol (KIP-848) and committed
+//! offsets, as Kafka 4.4.
 //!
-//! Durable is what the log says ([`Durable`]); soft is every group as it lives ([`Soft`]): members that joined since
-//! the last rebalance ended, who waits in a barrier. A group without members has no soft part.
+//! Durable is what the log says ([`Durable`]); soft is every classic group as it lives ([`Soft`]): members that joined since
+//! the last rebalance ended, who waits in a barrier. A group without members has no soft part. Consumer groups
+//! ([`consumer`]) are in the log as they live.
 //!
 //! One file an API: `join`, `static_member`, `sync`, `heartbeat`, `leave`, `describe`, `list`, `delete`,
 //! `offset_commit`, `offset_fetch`, `offset_delete`; what timers do is in `session` and `expiry`.
 
 mod classic;
 mod config;
+pub mod consumer;
 mod delete;
 mod describe;
 mod durable;
@@ -21,6 +24,7 @@ mod join;
 mod leave;
 mod list;
 mod metadata;
+mod modern;
 mod offset_commit;
 mod offset_delete;
 pub mod offset_fetch;
@@ -45,9 +49,11 @@ use stdx::Now;
 use classic::ClassicGroup;
 pub use classic::GroupState;
 pub use config::{GroupConfig, Limits};
+use consumer::ConsumerGroup;
 pub use durable::Durable;
 use edit::Edit;
 pub use metadata::{GroupMetadata, MemberMetadata};
+pub use modern::{Partitions, Topic, Topics};
 pub use offsets::{CommittedOffset, Offsets};
 pub use request::{DeletedTopic, JoinContext, Request, Response};
 
@@ -63,20 +69,32 @@ pub enum GroupTimer {
     Join(Arc<str>),
     /// The wait for the SyncGroups of a generation.
     Sync(Arc<str>),
+    /// A member of a consumer group has to give up partitions.
+    Rebalance(Arc<str>, Arc<str>),
     /// Expired offsets and groups are looked for, from the group after this on.
     Expiry(Option<Arc<str>>),
+}
+
+impl GroupTimer {
+    /// Every timer that a member of a consumer group can have.
+    fn of_member(group_id: &Arc<str>, member_id: &Arc<str>) -> impl Iterator<Item = Self> {
+        [Self::Session, Self::Rebalance].into_iter().map(|timer| timer(group_id.clone(), member_id.clone()))
+    }
 }
 
 /// The groups as they live; lost at fail-over, when members are taken from the log again and barriers are gone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Soft {
     groups: BTreeMap<Arc<str>, ClassicGroup>,
+    /// With which version of the topics each consumer group was looked at.
+    topics_seen: BTreeMap<Arc<str>, i64>,
 }
 
 /// A change of [`Soft`]: groups as they are now, or without a soft part.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftChange {
     groups: Vec<(Arc<str>, Option<Box<ClassicGroup>>)>,
+    topics_seen: Vec<(Arc<str>, Option<i64>)>,
 }
 
 /// The machine.
@@ -110,14 +128,20 @@ impl GroupCoordinator {
     pub fn counts(&self) -> GroupCounts {
         let mut counts = GroupCounts::new();
         for group_id in self.durable.group_ids() {
+            if self.durable.consumer.contains_key(group_id) {
+                continue;
+            }
             let state = self.soft.groups.get(group_id).map_or(GroupState::Empty, ClassicGroup::state);
             *counts.entry(state).or_default() += 1;
         }
         counts
     }
 
-    /// A group as it lives, or, when it has no soft part, as the log has it.
+    /// A classic group as it lives, or, when it has no soft part, as the log has it.
     fn group(&self, group_id: &str) -> Option<Cow<'_, ClassicGroup>> {
+        if self.durable.consumer.contains_key(group_id) {
+            return None;
+        }
         if let Some(group) = self.soft.groups.get(group_id) {
             return Some(Cow::Borrowed(group));
         }
@@ -131,8 +155,8 @@ impl GroupCoordinator {
     }
 
     fn edit(&self, now: Now, group: Cow<'_, ClassicGroup>) -> Edit<'_> {
-        let superseded = self.durable.foreign.tombstones(&group.id);
-        Edit::new(&self.config, now, group.into_owned()).superseding(superseded)
+        let superseded = self.durable.consumer.get(&group.id).map(ConsumerGroup::tombstones);
+        Edit::new(&self.config, now, group.into_owned()).superseding(superseded.unwrap_or_default())
     }
 }
 
@@ -179,13 +203,23 @@ impl Machine for GroupCoordinator {
                 Ok(self.offset_fetch(token, group, require_stable))
             }
             Request::OffsetDelete(request) => self.offset_delete(token, request),
+            Request::ConsumerGroupHeartbeat(context, request) => {
+                self.consumer_group_heartbeat(now, token, context, request)
+            }
+            Request::ConsumerGroupDescribe(topics, groups) => {
+                Ok(self.consumer_group_describe(token, topics, groups))
+            }
             Request::TopicsDeleted(topics) => self.topics_deleted(token, topics),
         }
     }
 
     fn expire(&self, now: Now, timer: &GroupTimer) -> Result<Outcome<Self>, CommitError> {
         match timer {
+            GroupTimer::Session(group_id, member_id) if self.durable.consumer.contains_key(group_id) => {
+                self.fence_consumer(now, group_id, member_id)
+            }
             GroupTimer::Session(group_id, member_id) => self.expire_session(now, group_id, member_id),
+            GroupTimer::Rebalance(group_id, member_id) => self.fence_consumer(now, group_id, member_id),
             GroupTimer::Join(group_id) => self.expire_join(now, group_id),
             GroupTimer::Sync(group_id) => self.expire_sync(now, group_id),
             GroupTimer::Expiry(after) => self.expire_offsets(now, after.as_ref()),
@@ -194,6 +228,7 @@ impl Machine for GroupCoordinator {
 
     fn loaded(&self, now: Now) -> Outcome<Self> {
         let mut outcome = self.load_members(now);
+        self.load_consumer_members(now, &mut outcome);
         let interval_ms = self.config.offsets_retention_check_interval_ms;
         outcome.timers.push(TimerChange::after(GroupTimer::Expiry(None), now, interval_ms));
         outcome
@@ -229,6 +264,12 @@ impl Machine for GroupCoordinator {
     }
 
     fn apply(&mut self, soft: SoftChange) {
+        for (group_id, version) in soft.topics_seen {
+            match version {
+                Some(version) => drop(self.soft.topics_seen.insert(group_id, version)),
+                None => drop(self.soft.topics_seen.remove(&group_id)),
+            }
+        }
         for (group_id, group) in soft.groups {
             match group {
                 Some(group) => drop(self.soft.groups.insert(group_id, *group)),

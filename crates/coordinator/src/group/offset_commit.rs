@@ -9,6 +9,7 @@ use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use stdx::Now;
 
 use super::classic::{ClassicGroup, GroupState};
+use super::consumer::CommitFence;
 use super::offsets::CommittedOffset;
 use super::request::{Request, Response, text};
 use super::{GroupCoordinator, GroupTimer, record};
@@ -26,17 +27,24 @@ impl GroupCoordinator {
         request: &OffsetCommitRequest<'_>,
     ) -> Result<Outcome<Self>, CommitError> {
         let mut outcome = Outcome::default();
+        let consumer_group = self.durable.consumer.get(&*request.group_id);
         let group = self.group(&request.group_id);
-        let valid = match group.as_deref() {
-            Some(group) => validate(group, request),
-            None => self.validate_new_group(version, request),
+        let valid = match (consumer_group, group.as_deref()) {
+            (Some(group), _) => {
+                group.check_commit(version, &request.member_id, request.generation_id_or_member_epoch)
+            }
+            (None, Some(group)) => validate(group, request).map(|()| CommitFence::default()),
+            (None, None) => self.validate_new_group(version, request).map(|()| CommitFence::default()),
         };
-        if let Err(error) = valid {
-            return Ok(Outcome::reply(
-                token,
-                Response::refusal(Request::OffsetCommit(version, request), error),
-            ));
-        }
+        let fence = match valid {
+            Ok(fence) => fence,
+            Err(error) => {
+                return Ok(Outcome::reply(
+                    token,
+                    Response::refusal(Request::OffsetCommit(version, request), error),
+                ));
+            }
+        };
         if let Some((group, member)) =
             group.as_deref().and_then(|group| Some((group, group.member(&request.member_id)?)))
         {
@@ -51,6 +59,8 @@ impl GroupCoordinator {
                 let metadata = partition.committed_metadata.as_deref().unwrap_or("");
                 let error = if !self.has_room_for(metadata) {
                     ErrorCode::OffsetMetadataTooLarge
+                } else if let Err(error) = fence.check(topic.topic_id, partition.partition_index) {
+                    error
                 } else {
                     let mut committed = committed(now, request.retention_time_ms, partition);
                     committed.topic_id = topic.topic_id;

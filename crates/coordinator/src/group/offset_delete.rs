@@ -4,7 +4,7 @@ use protocol::ErrorCode;
 use protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
-use super::classic::{ClassicGroup, GroupState};
+use super::classic::GroupState;
 use super::request::{Response, text};
 use super::{GroupCoordinator, record};
 use crate::CommitError;
@@ -16,14 +16,16 @@ impl GroupCoordinator {
         token: ReplyToken,
         request: &OffsetDeleteRequest<'_>,
     ) -> Result<Outcome<Self>, CommitError> {
+        let consumer_group = self.durable.consumer.get(&*request.group_id);
         let group = match self.group(&request.group_id) {
             _ if request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
+            _ if consumer_group.is_some() => Ok(None),
             None => Err(ErrorCode::GroupIdNotFound),
             // What other members than consumers subscribe to is not known.
             Some(group) if !group.is(GroupState::Empty) && !group.uses_consumer_protocol() => {
                 Err(ErrorCode::NonEmptyGroup)
             }
-            Some(group) => Ok(group),
+            Some(group) => Ok(Some(group)),
         };
         let group = match group {
             Ok(group) => group,
@@ -36,14 +38,17 @@ impl GroupCoordinator {
         let mut outcome = Outcome::default();
         let mut topics = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
-            let error = subscribed(&group, &topic.name);
+            let is_subscribed = consumer_group.is_some_and(|group| group.is_subscribed_to(&topic.name))
+                || group.as_ref().is_some_and(|group| group.is_subscribed_to(&topic.name));
+            let error = if is_subscribed { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
                 let index = partition.partition_index;
-                let is_there = self.durable.offsets.get(&group.id, &topic.name, index).is_some()
-                    || self.durable.pending.has(&group.id, &topic.name, index);
+                let group_id = &request.group_id;
+                let is_there = self.durable.offsets.get(group_id, &topic.name, index).is_some()
+                    || self.durable.pending.has(group_id, &topic.name, index);
                 if error.is_none() && is_there {
-                    outcome.records.push(record::offset(&group.id, &topic.name, index, None)?);
+                    outcome.records.push(record::offset(group_id, &topic.name, index, None)?);
                 }
                 partitions.push(OffsetDeleteResponsePartition {
                     partition_index: index,
@@ -61,10 +66,6 @@ impl GroupCoordinator {
         outcome.replies.push(Reply { token, response: Response::OffsetDelete(response) });
         Ok(outcome)
     }
-}
-
-fn subscribed(group: &ClassicGroup, topic: &str) -> ErrorCode {
-    if group.is_subscribed_to(topic) { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use protocol::wire::Str;
 
 use super::GroupCoordinator;
 use super::offsets::CommittedOffset;
-use super::request::{Response, text};
+use super::request::{Request, Response, text};
 use crate::runtime::{Outcome, ReplyToken};
 
 /// From this version on a request has several groups.
@@ -31,6 +31,14 @@ impl GroupCoordinator {
         request: &OffsetFetchRequestGroup<'_>,
         require_stable: bool,
     ) -> Outcome<Self> {
+        if let Some(group) = self.durable.consumer.get(&*request.group_id)
+            && let Err(error) = group.check_fetch(request.member_id.as_deref(), request.member_epoch)
+        {
+            return Outcome::reply(
+                token,
+                Response::refusal(Request::OffsetFetch(request, require_stable), error),
+            );
+        }
         let mut topics = match &request.topics {
             Some(topics) => topics.iter().map(|topic| self.fetch_topic(&request.group_id, topic)).collect(),
             None => self.fetch_all(&request.group_id),

@@ -1,5 +1,6 @@
 //! The records of `__consumer_offsets` that this machine writes and reads: a key's first two bytes are its type, a
-//! value's first two its version. Types of other machines (KIP-848, share and streams groups) are kept as bytes.
+//! value's first two its version. Those of consumer groups are in `consumer/record`; types of other machines (share and
+//! streams groups) are kept as bytes.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use protocol::messages::group_metadata_value::MemberMetadata as ValueMember;
 use protocol::messages::{GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
 use protocol::wire::Str;
 
+use super::consumer::ConsumerRecord;
 use super::metadata::{GroupMetadata, MemberMetadata};
 use super::offsets::CommittedOffset;
 use crate::record::{KEY_VERSION, encode, value, whole};
@@ -30,6 +32,8 @@ pub(super) enum GroupRecord {
     Offset { group_id: Arc<str>, topic: Arc<str>, partition: i32, committed: Option<CommittedOffset> },
     /// A classic group, or that there is none.
     Group { group_id: Arc<str>, metadata: Option<GroupMetadata> },
+    /// A part of a consumer group, or that it is gone.
+    Consumer { group_id: Arc<str>, record: ConsumerRecord },
     /// A record of another machine.
     Foreign,
 }
@@ -57,7 +61,10 @@ impl GroupRecord {
                     metadata: value::<GroupMetadataValue<'_>>(record_type, record)?.map(group_metadata),
                 })
             }
-            _ => Ok(Self::Foreign),
+            _ => Ok(match ConsumerRecord::decode(record_type, key, record)? {
+                Some((group_id, record)) => Self::Consumer { group_id, record },
+                None => Self::Foreign,
+            }),
         }
     }
 }
@@ -187,6 +194,7 @@ mod tests {
                 offset(group_id, topic, *partition, committed.as_ref()).unwrap()
             }
             GroupRecord::Group { group_id, metadata } => group(group_id, metadata.as_ref()).unwrap(),
+            GroupRecord::Consumer { group_id, record } => record.encode(group_id).unwrap(),
             GroupRecord::Foreign => panic!("not of this machine"),
         }
     }
@@ -240,7 +248,7 @@ mod tests {
                 assert_eq!(durable, Durable::default());
             }
         }
-        check(b"\0\x03\0\x01g", Ok(1));
+        check(b"\0\x0b\0\x01g", Ok(1));
         check(b"\x7f\xff", Ok(1));
         check(b"\0", Err(Error::MissingType { length_bytes: 1 }));
         check(b"\0\x02\0\x01g+", Err(Error::Trailing { record_type: 2, trailing_bytes: 1 }));

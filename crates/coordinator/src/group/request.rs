@@ -1,6 +1,7 @@
 //! What the machine is asked and what it answers, in the messages of the protocol. Requests that name several groups
 //! come here split by coordinator; the shell merges the answers.
 
+use protocol::messages::consumer_group_describe_response::DescribedGroup as DescribedConsumerGroup;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::describe_groups_response::DescribedGroup;
 use protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
@@ -10,6 +11,7 @@ use protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
 use protocol::messages::{
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
     DeleteGroupsResponse, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
     JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
     OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest,
@@ -18,6 +20,8 @@ use protocol::messages::{
 use protocol::wire::{Blob, Str};
 use protocol::{ErrorCode, Uuid};
 
+use super::consumer::ConsumerContext;
+use super::modern::Topics;
 use crate::CommitError;
 
 /// Who sends a JoinGroup, and the randomness for the member id that it may be given.
@@ -69,6 +73,10 @@ pub enum Request<'a> {
     OffsetFetch(&'a OffsetFetchRequestGroup<'a>, bool),
     /// Version 0. The handler has taken out topics and partitions that do not exist or may not be read.
     OffsetDelete(&'a OffsetDeleteRequest<'a>),
+    /// Versions 0 and 1.
+    ConsumerGroupHeartbeat(ConsumerContext<'a>, &'a ConsumerGroupHeartbeatRequest<'a>),
+    /// The topics, and the groups that this coordinator has.
+    ConsumerGroupDescribe(&'a dyn Topics, &'a [Str<'a>]),
     /// Topics were deleted: forget their offsets.
     TopicsDeleted(&'a [DeletedTopic<'a>]),
 }
@@ -89,6 +97,8 @@ pub enum Response {
     TxnOffsetCommit(TxnOffsetCommitResponse<'static>),
     OffsetFetch(OffsetFetchResponseGroup<'static>),
     OffsetDelete(OffsetDeleteResponse<'static>),
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse<'static>),
+    ConsumerGroupDescribe(ConsumerGroupDescribeResponse<'static>),
     /// `more`: there are more offsets to forget, ask again.
     TopicsDeleted {
         error: ErrorCode,
@@ -144,6 +154,21 @@ impl Response {
                 ..OffsetFetchResponseGroup::default()
             }),
             Request::OffsetDelete(_) => Self::OffsetDelete(OffsetDeleteResponse::default()),
+            Request::ConsumerGroupHeartbeat(..) => {
+                Self::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::default())
+            }
+            Request::ConsumerGroupDescribe(_, groups) => {
+                Self::ConsumerGroupDescribe(ConsumerGroupDescribeResponse {
+                    groups: groups
+                        .iter()
+                        .map(|group| DescribedConsumerGroup {
+                            group_id: text(group),
+                            ..DescribedConsumerGroup::default()
+                        })
+                        .collect(),
+                    ..ConsumerGroupDescribeResponse::default()
+                })
+            }
             Request::TopicsDeleted(_) => Self::TopicsDeleted { error, more: true },
         };
         response.set_error(error);
@@ -176,6 +201,13 @@ impl Response {
             Self::ListGroups(list) => list.groups.clear(),
             Self::OffsetFetch(fetch) => fetch.topics.clear(),
             Self::OffsetDelete(delete) => delete.topics.clear(),
+            Self::ConsumerGroupHeartbeat(beat) => *beat = ConsumerGroupHeartbeatResponse::default(),
+            Self::ConsumerGroupDescribe(describe) => {
+                for group in &mut describe.groups {
+                    let group_id = std::mem::take(&mut group.group_id);
+                    *group = DescribedConsumerGroup { group_id, ..DescribedConsumerGroup::default() };
+                }
+            }
             Self::Heartbeat(_)
             | Self::DeleteGroups(_)
             | Self::OffsetCommit(_)
@@ -216,6 +248,12 @@ impl Response {
             }
             Self::OffsetFetch(response) => response.error_code = code,
             Self::OffsetDelete(response) => response.error_code = code,
+            Self::ConsumerGroupHeartbeat(response) => response.error_code = code,
+            Self::ConsumerGroupDescribe(response) => {
+                for group in &mut response.groups {
+                    group.error_code = code;
+                }
+            }
             Self::TopicsDeleted { error: place, more } => (*place, *more) = (error, true),
         }
     }

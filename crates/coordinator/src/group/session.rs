@@ -28,7 +28,7 @@ impl GroupCoordinator {
                     .expect("nobody has joined, so the barrier stays open and writes nothing");
             }
             let outcome = edit.finish();
-            let SoftChange { groups } = outcome.soft;
+            let SoftChange { groups, .. } = outcome.soft;
             loaded.soft.groups.extend(groups);
             loaded.timers.extend(outcome.timers);
         }

@@ -21,7 +21,20 @@ impl GroupCoordinator {
         request: &TxnOffsetCommitRequest<'_>,
     ) -> Result<Outcome<Self>, CommitError> {
         let answer = |error| Response::refusal(Request::TxnOffsetCommit(request), error);
+        let consumer_group = self.durable.consumer.get(&*request.group_id);
+        let fence = consumer_group.map(|group| {
+            group.check_txn_commit(
+                &request.member_id,
+                request.group_instance_id.as_deref(),
+                request.generation_id_or_member_epoch,
+            )
+        });
+        let fence = match fence.transpose() {
+            Ok(fence) => fence,
+            Err(error) => return Ok(Outcome::reply(token, answer(error))),
+        };
         let valid = match self.group(&request.group_id) {
+            _ if fence.is_some() => Ok(()),
             Some(group) => validate(&group, request),
             None if request.generation_id_or_member_epoch >= 0 => Err(ErrorCode::IllegalGeneration),
             None => self.check_room_for_group(&request.group_id),
@@ -37,6 +50,11 @@ impl GroupCoordinator {
                 let metadata = partition.committed_metadata.as_deref().unwrap_or("");
                 if !self.has_room_for(metadata) {
                     answer.error_code = ErrorCode::OffsetMetadataTooLarge.code();
+                    continue;
+                }
+                let fenced = fence.map(|fence| fence.check(topic.topic_id, partition.partition_index));
+                if let Some(Err(error)) = fenced {
+                    answer.error_code = in_transactions(error).code();
                     continue;
                 }
                 let committed = CommittedOffset {
@@ -58,6 +76,11 @@ impl GroupCoordinator {
         outcome.replies.push(Reply { token, response });
         Ok(outcome)
     }
+}
+
+/// TxnOffsetCommit does not know of stale member epochs.
+pub(super) fn in_transactions(error: ErrorCode) -> ErrorCode {
+    if error == ErrorCode::StaleMemberEpoch { ErrorCode::IllegalGeneration } else { error }
 }
 
 /// Unlike a plain commit it may come from a producer that knows nothing of the consumer, and during a rebalance.

@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(refused(&world, &of(|r| r.log_dirs = registration(1, 0).log_dirs)), 119);
         assert_eq!(refused(&world, &of(|r| r.features.clear())), 35);
         world.append(vec![MetadataRecord::FeatureLevel(FeatureLevelRecord {
-            name: "group.version".into(),
+            name: "unknown.version".into(),
             feature_level: 1,
             ..FeatureLevelRecord::default()
         })]);

@@ -97,15 +97,23 @@ pub(crate) fn registration(id: i32, incarnation: u128) -> BrokerRegistrationRequ
             port: 9092,
             ..Listener::default()
         }],
-        features: vec![Feature {
-            name: "metadata.version".into(),
-            min_supported_version: 7,
-            max_supported_version: 33,
-            ..Feature::default()
-        }],
+        features: features(),
         log_dirs: vec![Uuid((1000 + id as u128).to_be_bytes())],
         ..BrokerRegistrationRequest::default()
     }
+}
+
+fn features() -> Vec<Feature<'static>> {
+    let metadata_version = ("metadata.version", 7, 33);
+    let others = crate::Feature::ALL.into_iter().map(|feature| (feature.name, 0, feature.latest));
+    let features = [metadata_version].into_iter().chain(others);
+    let features = features.map(|(name, min_supported_version, max_supported_version)| Feature {
+        name: name.into(),
+        min_supported_version,
+        max_supported_version,
+        ..Feature::default()
+    });
+    features.collect()
 }
 
 pub(crate) fn topic(

@@ -87,12 +87,7 @@ impl Cluster {
                 port: 9092,
                 ..Listener::default()
             }],
-            features: vec![Feature {
-                name: "metadata.version".into(),
-                min_supported_version: 7,
-                max_supported_version: 33,
-                ..Feature::default()
-            }],
+            features: features(),
             log_dirs: vec![Uuid::from_random(1)],
             ..BrokerRegistrationRequest::default()
         };
@@ -108,4 +103,18 @@ impl Cluster {
         let set = image.properties(&ConfigResource::topic(topic));
         TopicConfig::resolve(&self.configs, &set).expect("the controller admits no bad configuration")
     }
+}
+
+/// What the node speaks: everything that a new cluster is finalized at.
+fn features() -> Vec<Feature<'static>> {
+    let metadata_version = ("metadata.version", 7, 33);
+    let served = metadata::Feature::served().map(|feature| (feature.name, 0, feature.latest));
+    let features = [metadata_version].into_iter().chain(served);
+    let features = features.map(|(name, min_supported_version, max_supported_version)| Feature {
+        name: name.into(),
+        min_supported_version,
+        max_supported_version,
+        ..Feature::default()
+    });
+    features.collect()
 }

@@ -116,7 +116,7 @@ pub struct TopicsConfig {
     pub delete_topic_enable: bool,
 }
 
-/// Classic groups and committed offsets.
+/// Groups and committed offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
 pub struct GroupsConfig {
@@ -124,6 +124,12 @@ pub struct GroupsConfig {
     pub min_session_timeout_ms: u32,
     pub max_session_timeout_ms: u32,
     pub max_size: u32,
+    pub consumer_max_size: u32,
+    pub consumer_assignors: Vec<String>,
+    pub consumer_migration_policy: String,
+    pub consumer_session_timeout_ms: u32,
+    pub consumer_heartbeat_interval_ms: u32,
+    pub consumer_assignment_interval_ms: u32,
     pub offset_metadata_max_bytes: u32,
     pub offsets_commit_timeout_ms: u64,
     pub offsets_load_buffer_size: u32,
@@ -220,6 +226,12 @@ pub(super) fn groups(c: &BrokerConfigs) -> GroupsConfig {
         min_session_timeout_ms: count(c, "group.min.session.timeout.ms"),
         max_session_timeout_ms: count(c, "group.max.session.timeout.ms"),
         max_size: count(c, "group.max.size"),
+        consumer_max_size: count(c, "group.consumer.max.size"),
+        consumer_assignors: c.list("group.consumer.assignors").to_vec(),
+        consumer_migration_policy: c.text("group.consumer.migration.policy").unwrap_or_default().to_owned(),
+        consumer_session_timeout_ms: count(c, "group.consumer.session.timeout.ms"),
+        consumer_heartbeat_interval_ms: count(c, "group.consumer.heartbeat.interval.ms"),
+        consumer_assignment_interval_ms: count(c, "group.consumer.assignment.interval.ms"),
         offset_metadata_max_bytes: count(c, "offset.metadata.max.bytes"),
         offsets_commit_timeout_ms: amount(c, "offsets.commit.timeout.ms"),
         offsets_load_buffer_size: count(c, "offsets.load.buffer.size"),

@@ -30,6 +30,14 @@ const ONLY_DEFAULT: &[&str] = &[
     "unstable.feature.versions.enable",
 ];
 
+/// The assignors of consumer groups, and the classes in Kafka that they are.
+const CONSUMER_ASSIGNORS: &[&str] = &[
+    "uniform",
+    "range",
+    "org.apache.kafka.coordinator.group.assignor.UniformAssignor",
+    "org.apache.kafka.coordinator.group.assignor.RangeAssignor",
+];
+
 /// Reporters run in the Java virtual machine; its default one stands for none of ours.
 const METRIC_REPORTERS: &str = "metric.reporters";
 
@@ -49,6 +57,10 @@ pub(super) fn check(c: &BrokerConfigs) -> Result<(), BadProperty> {
     }
     if !is_default(c, METRIC_REPORTERS) && !c.list(METRIC_REPORTERS).is_empty() {
         return Err(bad(c, METRIC_REPORTERS, "this version of millstream does not support it"));
+    }
+    let assignors = c.list("group.consumer.assignors");
+    if !assignors.iter().all(|name| CONSUMER_ASSIGNORS.contains(&name.as_str())) {
+        return Err(bad(c, "group.consumer.assignors", "this version of millstream has uniform and range"));
     }
     if c.list("controller.quorum.bootstrap.servers").len() > 1 {
         let reason = "this version of millstream has quorums of one node only";
@@ -99,6 +111,9 @@ mod tests {
         check("metric.reporters", "org.apache.kafka.common.metrics.JmxReporter", None);
         check("metric.reporters", "", None);
         check("config.providers", "file", no);
+        let assignors = Some("this version of millstream has uniform and range");
+        check("group.consumer.assignors", "range,org.Foo", assignors);
+        check("group.consumer.assignors", "range", None);
         check(
             "listener.name.a.max.connections",
             "5",

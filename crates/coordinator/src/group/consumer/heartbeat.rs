@@ -1,0 +1,258 @@
+//! ConsumerGroupHeartbeat, versions 0 and 1 (KIP-848): a member joins, tells that it lives and what it has, and is told what
+//! it is to have. Version 1 added subscriptions by pattern and ids that members choose.
+
+use std::sync::Arc;
+
+use protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
+use protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+use protocol::{ErrorCode, Uuid};
+use stdx::Now;
+
+use super::edit::ConsumerEdit;
+use super::member::{CurrentAssignment, LEFT_STATIC_EPOCH, Member, MemberMetadata};
+use super::reconcile::Reconciliation;
+use super::request::{ConsumerContext, JOIN_EPOCH, LEAVE_EPOCH, validate};
+use super::{ConsumerGroup, ConsumerRecord, regex};
+use crate::CommitError;
+use crate::group::modern::{Refusal, Stop, Topics};
+use crate::group::request::{Response, text};
+use crate::group::{GroupCoordinator, record};
+use crate::runtime::{Outcome, Reply, ReplyToken};
+
+impl GroupCoordinator {
+    pub(in crate::group) fn consumer_group_heartbeat(
+        &self,
+        now: Now,
+        token: ReplyToken,
+        context: ConsumerContext<'_>,
+        request: &ConsumerGroupHeartbeatRequest<'_>,
+    ) -> Result<Outcome<Self>, CommitError> {
+        let valid = validate(&self.config.consumer, &self.config.limits, context.version, request);
+        let answered = valid.map_err(Stop::from).and_then(|()| match request.member_epoch {
+            LEAVE_EPOCH | LEFT_STATIC_EPOCH => self.leave_consumer_group(now, request),
+            _ => self.heartbeat_of_consumer(now, context, request),
+        });
+        let response = |response| Reply { token, response: Response::ConsumerGroupHeartbeat(response) };
+        match answered {
+            Ok((mut outcome, answer)) => {
+                outcome.replies.push(response(answer));
+                Ok(outcome)
+            }
+            Err(Stop::Refused(refusal)) => {
+                let answer = ConsumerGroupHeartbeatResponse {
+                    error_code: refusal.error.code(),
+                    error_message: Some(text(&refusal.message)),
+                    ..ConsumerGroupHeartbeatResponse::default()
+                };
+                Ok(Outcome { replies: vec![response(answer)], ..Outcome::default() })
+            }
+            Err(Stop::Unwritable(error)) => Err(error),
+        }
+    }
+
+    fn heartbeat_of_consumer(
+        &self,
+        now: Now,
+        context: ConsumerContext<'_>,
+        request: &ConsumerGroupHeartbeatRequest<'_>,
+    ) -> Result<(Outcome<Self>, ConsumerGroupHeartbeatResponse<'static>), Stop> {
+        let mut edit = self.consumer_group_to_join(now, request)?;
+        edit.check_room(&request.member_id, request.instance_id.as_deref())?;
+        let member_id: Arc<str> = if request.member_id.is_empty() {
+            context.member_uuid.to_string().into()
+        } else {
+            let known = edit.group.member_entry(&request.member_id).map(|(id, _)| id.clone());
+            known.unwrap_or_else(|| Arc::from(&*request.member_id))
+        };
+        let before = edit.group.member(&member_id).map(|member| member.current.clone()).unwrap_or_default();
+        edit.identify(&member_id, request)?;
+
+        let topics = context.topics;
+        let subscription = edit.update_member(&member_id, &context, request)?;
+        let unseen = self.soft.topics_seen.get(&edit.group_id) != Some(&topics.version());
+        let resolved = (unseen || subscription.regex_changed) && edit.resolve_regexes(topics)?;
+        let bump = subscription.bumps() || resolved;
+        if bump || unseen || edit.group.epoch() > edit.group.assignment_epoch() {
+            edit.refresh(topics, bump)?;
+        }
+        edit.topics_seen = unseen.then(|| topics.version());
+        edit.update_target(topics, context.settings.assignment_interval_ms)?;
+        edit.reconcile(&member_id, request, topics, subscription.changed())?;
+        edit.schedule_session(&member_id, context.settings.session_timeout_ms);
+
+        let after = edit.group.member(&member_id).map(|member| member.current.clone()).unwrap_or_default();
+        let is_full = request.rebalance_timeout_ms != -1
+            && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
+            && request.topic_partitions.is_some();
+        let told = request.member_epoch == JOIN_EPOCH || is_full || !after.assigns_as(&before);
+        let response = ConsumerGroupHeartbeatResponse {
+            member_id: Some(text(&member_id)),
+            member_epoch: after.member_epoch,
+            heartbeat_interval_ms: context.settings.heartbeat_interval_ms,
+            assignment: told.then(|| assignment(&after)),
+            ..ConsumerGroupHeartbeatResponse::default()
+        };
+        Ok((edit.finish(), response))
+    }
+
+    /// The group of a heartbeat. Who joins may be its first member, also of a group that only has offsets.
+    fn consumer_group_to_join(
+        &self,
+        now: Now,
+        request: &ConsumerGroupHeartbeatRequest<'_>,
+    ) -> Result<ConsumerEdit<'_>, Stop> {
+        let group_id = &request.group_id;
+        if let Some((group_id, group)) = self.durable.consumer.get_key_value(&**group_id) {
+            return Ok(ConsumerEdit::new(&self.config, now, group_id.clone(), group.clone()));
+        }
+        let joins = request.member_epoch == JOIN_EPOCH;
+        let Some(classic) = self.group(group_id) else {
+            if !joins {
+                return Err(not_found(group_id).into());
+            }
+            if self.durable.foreign.is_of_another_kind(group_id) {
+                let message = format!("Group {group_id} is not a consumer group.");
+                return Err(Refusal::new(ErrorCode::GroupIdNotFound, message).into());
+            }
+            if self.durable.consumer.len() >= self.config.limits.max_groups {
+                return Err(Refusal::new(ErrorCode::PolicyViolation, "There are too many groups.").into());
+            }
+            let group_id = Arc::from(&**group_id);
+            return Ok(ConsumerEdit::new(&self.config, now, group_id, ConsumerGroup::default()));
+        };
+        if !joins {
+            let message = format!("Group {group_id} is not a consumer group.");
+            return Err(Refusal::new(ErrorCode::GroupIdNotFound, message).into());
+        }
+        if !classic.is_idle() {
+            let message = format!("Cannot upgrade classic group {group_id} to consumer group.");
+            return Err(Refusal::new(ErrorCode::GroupIdNotFound, message).into());
+        }
+        let mut edit = ConsumerEdit::new(&self.config, now, classic.id.clone(), ConsumerGroup::default());
+        if self.durable.groups.contains_key(&classic.id) {
+            edit.write_before([record::group(&classic.id, None)?]);
+        }
+        Ok(edit)
+    }
+}
+
+/// What a heartbeat changes in what a member subscribes to.
+struct SubscriptionChange {
+    names_changed: bool,
+    regex_changed: bool,
+    assignor_changed: bool,
+}
+
+impl SubscriptionChange {
+    fn changed(&self) -> bool {
+        self.names_changed || self.regex_changed
+    }
+
+    fn bumps(&self) -> bool {
+        self.changed() || self.assignor_changed
+    }
+}
+
+impl ConsumerEdit<'_> {
+    /// Takes over what the member says of itself; what it leaves out stays.
+    fn update_member(
+        &mut self,
+        member_id: &Arc<str>,
+        context: &ConsumerContext<'_>,
+        request: &ConsumerGroupHeartbeatRequest<'_>,
+    ) -> Result<SubscriptionChange, Stop> {
+        let member = self.group.member(member_id);
+        let is_new = member.is_none();
+        let before = member
+            .map(|member| member.metadata.clone())
+            .unwrap_or_else(|| MemberMetadata { rebalance_timeout_ms: -1, ..MemberMetadata::default() });
+        let mut after = MemberMetadata {
+            client_id: shared(&before.client_id, context.client_id),
+            client_host: shared(&before.client_host, context.client_host),
+            classic: None,
+            ..before.clone()
+        };
+        let set = |field: &mut Option<Arc<str>>, given: Option<&str>| {
+            if let Some(given) = given.filter(|given| field.as_deref() != Some(*given)) {
+                *field = Some(given.into());
+            }
+        };
+        set(&mut after.instance_id, request.instance_id.as_deref());
+        set(&mut after.rack_id, request.rack_id.as_deref());
+        set(&mut after.server_assignor, request.server_assignor.as_deref());
+        set(&mut after.subscribed_topic_regex, request.subscribed_topic_regex.as_deref());
+        after.subscribed_topic_regex = after.subscribed_topic_regex.filter(|regex| !regex.is_empty());
+        if request.rebalance_timeout_ms != -1 {
+            after.rebalance_timeout_ms = request.rebalance_timeout_ms;
+        }
+        if let Some(names) = &request.subscribed_topic_names {
+            let same = names.len() == before.subscribed_topic_names.len()
+                && names.iter().all(|name| before.subscribed_topic_names.contains(&**name));
+            if !same {
+                after.subscribed_topic_names = names.iter().map(|name| Arc::from(&**name)).collect();
+            }
+        }
+        let mut change = SubscriptionChange {
+            names_changed: after.subscribed_topic_names != before.subscribed_topic_names,
+            regex_changed: after.subscribed_topic_regex != before.subscribed_topic_regex,
+            assignor_changed: false,
+        };
+        if let Some(pattern) = after.subscribed_topic_regex.as_deref().filter(|_| change.regex_changed) {
+            regex::compile(pattern)?;
+        }
+        if is_new || after != before {
+            let assignor = self.assignor();
+            self.write(ConsumerRecord::Member(member_id.clone(), Some(after)))?;
+            change.assignor_changed = self.assignor() != assignor;
+            if change.regex_changed {
+                self.forget_regexes()?;
+            }
+        }
+        Ok(change)
+    }
+
+    /// Brings a member as far towards its target as it can go now.
+    pub(super) fn reconcile(
+        &mut self,
+        member_id: &Arc<str>,
+        request: &ConsumerGroupHeartbeatRequest<'_>,
+        topics: &dyn Topics,
+        subscription_changed: bool,
+    ) -> Result<(), Stop> {
+        let Some(Member { metadata, current, target }) = self.group.member(member_id) else { return Ok(()) };
+        let reconciliation = Reconciliation {
+            current,
+            target_epoch: self.group.assignment_epoch(),
+            target,
+            subscribes: &|id: Uuid| {
+                topics.by_id(id).is_some_and(|topic| self.group.subscribes(metadata, topic.name))
+            },
+            subscription_changed,
+            is_taken: &|id, partition| {
+                self.group.owner(id, partition).is_some_and(|owner| owner != member_id)
+            },
+            owned: request.topic_partitions.as_deref(),
+        };
+        if let Some(next) = reconciliation.next()? {
+            self.move_member(member_id, next)?;
+        }
+        Ok(())
+    }
+}
+
+fn shared(before: &Arc<str>, now: &str) -> Arc<str> {
+    if &**before == now { before.clone() } else { now.into() }
+}
+
+pub(super) fn not_found(group_id: &str) -> Refusal {
+    Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {group_id} not found."))
+}
+
+fn assignment(current: &CurrentAssignment) -> Assignment {
+    let topics = current.assigned.iter().map(|(topic_id, partitions)| TopicPartitions {
+        topic_id: *topic_id,
+        partitions: partitions.keys().copied().collect(),
+        ..TopicPartitions::default()
+    });
+    Assignment { topic_partitions: topics.collect(), ..Assignment::default() }
+}

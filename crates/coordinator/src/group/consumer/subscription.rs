@@ -1,0 +1,102 @@
+//! From what members subscribe to, to the group's epoch and target.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::assignor::{Assignee, Assignees};
+use super::edit::ConsumerEdit;
+use super::{Assignor, ConsumerRecord, ResolvedRegex, TargetEpoch, regex};
+use crate::CommitError;
+use crate::group::modern::{Partitions, Stop, Topics, metadata_hash};
+
+impl ConsumerEdit<'_> {
+    /// Matches every pattern of the group against the topics. Says whether one matches others than before.
+    pub(super) fn resolve_regexes(&mut self, topics: &dyn Topics) -> Result<bool, Stop> {
+        let mut changed = false;
+        for pattern in self.group.subscribed_regexes() {
+            // What is in the log was compiled once; a limit that a later version lowers must not stop the group.
+            let Ok(compiled) = regex::compile(&pattern) else { continue };
+            let matched = regex::matching(&compiled, topics);
+            if self.group.regex(&pattern).is_some_and(|resolved| resolved.topics == matched) {
+                continue;
+            }
+            changed = true;
+            let resolved =
+                ResolvedRegex { topics: matched, version: topics.version(), timestamp_ms: self.now.unix_ms };
+            self.write(ConsumerRecord::Regex(pattern, Some(resolved)))?;
+        }
+        Ok(changed)
+    }
+
+    /// A new epoch where the group's topics are not as they were, or where there is a reason for one anyway.
+    pub(super) fn refresh(&mut self, topics: &dyn Topics, bump: bool) -> Result<(), CommitError> {
+        let hash = metadata_hash(topics, self.group.subscribed_topics());
+        if bump || hash != self.group.metadata_hash() {
+            self.bump(hash)?;
+        }
+        // The hash has taken the place of what Kafka before 4.1 wrote.
+        if self.group.has_partition_metadata() {
+            self.write(ConsumerRecord::PartitionMetadata(None))?;
+        }
+        Ok(())
+    }
+
+    /// The assignor that most members ask for.
+    pub(super) fn assignor(&self) -> Assignor {
+        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, member) in self.group.members() {
+            if let Some(name) = member.metadata.server_assignor.as_deref() {
+                *votes.entry(name).or_default() += 1;
+            }
+        }
+        let assignors = self.config.consumer.assignors.iter().rev();
+        let wanted = assignors.max_by_key(|assignor| votes.get(assignor.name()).copied().unwrap_or(0));
+        wanted.copied().unwrap_or(Assignor::Uniform)
+    }
+
+    /// The target for the group's epoch, unless the last is from a moment ago: many members that come together make one.
+    pub(super) fn update_target(
+        &mut self,
+        topics: &dyn Topics,
+        assignment_interval_ms: i32,
+    ) -> Result<(), CommitError> {
+        let last_ms = self.group.assignment_timestamp_ms();
+        let too_early = last_ms != 0
+            && self.now.unix_ms >= last_ms
+            && self.now.unix_ms < last_ms.saturating_add(assignment_interval_ms.into());
+        if self.group.epoch() <= self.group.assignment_epoch() || too_early {
+            return Ok(());
+        }
+        for (member_id, target) in self.assign(topics) {
+            self.write(ConsumerRecord::Target(member_id, Some(target)))?;
+        }
+        let epoch = TargetEpoch { epoch: self.group.epoch(), timestamp_ms: self.now.unix_ms };
+        self.write(ConsumerRecord::TargetEpoch(Some(epoch)))
+    }
+
+    /// The members whose target changes, with the new one.
+    fn assign(&self, topics: &dyn Topics) -> Vec<(Arc<str>, Partitions)> {
+        let mut partition_counts = BTreeMap::new();
+        for topic in self.group.subscribed_topics().into_iter().filter_map(|name| topics.by_name(name)) {
+            partition_counts.insert(topic.id, topic.partition_count);
+        }
+        let members = self.group.members().map(|(member_id, member)| {
+            let subscribed = self.group.subscribed_by(member.metadata);
+            let mut ids: Vec<_> = subscribed.filter_map(|name| Some(topics.by_name(name)?.id)).collect();
+            ids.sort_unstable();
+            Assignee {
+                member_id,
+                instance_id: member.metadata.instance_id.as_deref(),
+                topics: ids,
+                before: member.target,
+            }
+        });
+        let assignees = Assignees { members: members.collect(), partition_counts };
+        let targets = self.assignor().assign(&assignees);
+        let changed = assignees.members.iter().zip(targets).filter(|(member, target)| {
+            // A target of nothing is written too: it says that there is one.
+            member.before != target || !self.group.has_target(member.member_id)
+        });
+        changed.map(|(member, target)| (member.member_id.clone(), target)).collect()
+    }
+}
