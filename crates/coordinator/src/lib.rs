@@ -6,6 +6,7 @@
 //! - [`group`]: the groups of one partition of `__consumer_offsets`: classic protocol and committed offsets.
 //! - [`txn`]: the transactional ids of one partition of `__transaction_state`.
 //! - [`share_state`]: what was delivered to share groups, in one partition of `__share_group_state`.
+//! - [`share_partition`]: a partition as a share group reads it, at its leader; no coordinator, but pure as they are.
 //!
 //! A shell owns a [`Runtime`](runtime::Runtime) for each partition of the internal topic that its broker leads:
 //! ```text
@@ -25,6 +26,7 @@ pub mod group;
 mod partition;
 mod record;
 pub mod runtime;
+pub mod share_partition;
 pub mod share_state;
 pub mod txn;
 
