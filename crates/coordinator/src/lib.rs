@@ -7,6 +7,7 @@
 //! - [`txn`]: the transactional ids of one partition of `__transaction_state`.
 //! - [`share_state`]: what was delivered to share groups, in one partition of `__share_group_state`.
 //! - [`share_partition`]: a partition as a share group reads it, at its leader; no coordinator, but pure as they are.
+//! - [`share_session`]: what members of share groups fetch from a broker.
 //!
 //! A shell owns a [`Runtime`](runtime::Runtime) for each partition of the internal topic that its broker leads:
 //! ```text
@@ -27,6 +28,7 @@ mod partition;
 mod record;
 pub mod runtime;
 pub mod share_partition;
+pub mod share_session;
 pub mod share_state;
 pub mod txn;
 
