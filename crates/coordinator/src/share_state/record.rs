@@ -188,6 +188,66 @@ mod tests {
         assert_eq!(decode(&written).unwrap(), Some((key(), Change::Update(update))));
     }
 
+    /// Written by Apache Kafka 4.4's own classes.
+    #[test]
+    fn records_are_kafkas_byte_by_byte() {
+        fn hex(bytes: &[u8]) -> String {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+        let batches = vec![
+            batch(),
+            StateBatch {
+                first_offset: Offset(10),
+                last_offset: Offset(12),
+                delivery_state: 0,
+                delivery_count: 1,
+            },
+        ];
+        let state = ShareState {
+            snapshot_epoch: 4,
+            state_epoch: 1,
+            leader_epoch: LeaderEpoch(3),
+            start_offset: Offset(5),
+            delivery_complete_count: 2,
+            create_ms: 1_000,
+            write_ms: 2_000,
+            batches: batches.clone(),
+        };
+        let update = ShareUpdate {
+            snapshot_epoch: 4,
+            leader_epoch: LeaderEpoch(3),
+            start_offset: Offset(5),
+            delivery_complete_count: 2,
+            batches,
+        };
+        let both = "03000000000000000500000000000000090200030000\
+                    0000000000000a000000000000000c0000010001000400000002";
+        let check = |record: CoordinatorRecord, record_type: &str, value: Option<String>| {
+            assert_eq!(hex(&record.key), format!("{record_type}000167{}00000002", "07".repeat(16)));
+            assert_eq!(record.value.map(|value| hex(&value)), value);
+        };
+        check(
+            snapshot_record(&key(), Some(&state)).unwrap(),
+            "0000",
+            Some(format!(
+                "0000000000040000000100000003000000000000000500000000000003e800000000000007d0{both}"
+            )),
+        );
+        check(
+            update_record(&key(), &update).unwrap(),
+            "0001",
+            Some(format!("000000000004000000030000000000000005{both}")),
+        );
+        check(snapshot_record(&key(), None).unwrap(), "0000", None);
+        check(
+            snapshot_record(&key(), Some(&ShareState::new(None, 0, Offset::UNKNOWN, 1_000))).unwrap(),
+            "0000",
+            Some(
+                "0000000000000000000000000000ffffffffffffffff00000000000003e800000000000003e80100".to_owned(),
+            ),
+        );
+    }
+
     #[test]
     fn an_update_without_a_value_changes_nothing() {
         let update = ShareUpdate {
