@@ -85,6 +85,11 @@ rows! {
     ListTransactions => list_transactions,
     ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
+    InitializeShareGroupState => initialize_share_group_state,
+    ReadShareGroupState => read_share_group_state,
+    WriteShareGroupState => write_share_group_state,
+    DeleteShareGroupState => delete_share_group_state,
+    ReadShareGroupStateSummary => read_share_group_state_summary,
 }
 
 /// Why a request finds no row.

@@ -48,7 +48,7 @@ pub enum Request<'a> {
     TopicsDeleted(&'a BTreeSet<Uuid>),
 }
 
-/// Why not, and what a client is told of it; an empty message is the error's own.
+/// Why not, and what a client is told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The error.
@@ -59,7 +59,18 @@ pub struct Refusal {
 
 impl From<ErrorCode> for Refusal {
     fn from(error: ErrorCode) -> Self {
-        Self { error, message: "" }
+        let message = match error {
+            ErrorCode::FencedLeaderEpoch => {
+                "The leader epoch in the request is older than the epoch on the broker."
+            }
+            ErrorCode::FencedStateEpoch => {
+                "The coordinator rejected the request because the state epoch did not match."
+            }
+            ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+            ErrorCode::NotCoordinator => "This is not the correct coordinator.",
+            _ => "The coordinator is not available.",
+        };
+        Self { error, message }
     }
 }
 
