@@ -87,6 +87,11 @@ rows! {
     ConsumerGroupDescribe => consumer_group_describe,
     ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
+    InitializeShareGroupState => initialize_share_group_state,
+    ReadShareGroupState => read_share_group_state,
+    WriteShareGroupState => write_share_group_state,
+    DeleteShareGroupState => delete_share_group_state,
+    ReadShareGroupStateSummary => read_share_group_state_summary,
 }
 
 /// Why a request finds no row.

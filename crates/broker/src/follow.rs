@@ -22,6 +22,7 @@ use crate::groups::OFFSETS_TOPIC;
 use crate::homes::{Assignment, ToOpen, place};
 use crate::node::Node;
 use crate::partition::{Partition, Surroundings};
+use crate::shares::SHARE_STATE_TOPIC;
 use crate::transactions::TRANSACTIONS_TOPIC;
 
 /// Threads that open logs at start (`num.recovery.threads.per.data.dir` of each directory, at most so many).
@@ -70,6 +71,12 @@ pub(crate) fn carry_out(
         let transactions = node.transactions();
         load_coordinators(node, image, TRANSACTIONS_TOPIC, &transactions.coordinators, |partition, count| {
             transactions.load(partition, count, image)
+        });
+    }
+    if delta.topic_names().contains_key(SHARE_STATE_TOPIC) {
+        let shares = node.shares();
+        load_coordinators(node, image, SHARE_STATE_TOPIC, &shares.coordinators, |partition, count| {
+            shares.load(partition, count)
         });
     }
     assignments
@@ -302,6 +309,9 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     }
     node.metrics().forget_topic(&topic.name);
     forget_offsets(node, topic);
+    let node = Arc::clone(node);
+    let topic_id = topic.id;
+    node.runtime.clone().spawn(async move { node.shares().forget(topic_id).await });
 }
 
 /// Committed offsets of a deleted topic are forgotten; the answer is nobody's to wait for.

@@ -29,6 +29,7 @@ use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::purgatory::Watch;
 use crate::request::Peer;
+use crate::shares::ShareCoordinators;
 use crate::transactions::Transactions;
 
 /// Everything of one node.
@@ -41,6 +42,7 @@ pub(crate) struct Node {
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) transactions: Arc<Transactions>,
+    pub(crate) shares: Arc<ShareCoordinators>,
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) metrics: Arc<Metrics>,
@@ -114,6 +116,10 @@ impl Node {
 
     pub(crate) fn transactions(&self) -> &Arc<Transactions> {
         &self.transactions
+    }
+
+    pub(crate) fn shares(&self) -> &Arc<ShareCoordinators> {
+        &self.shares
     }
 
     pub(crate) fn fetch_sessions(&self) -> MutexGuard<'_, FetchSessions> {

@@ -16,6 +16,7 @@ pub(crate) async fn run(node: Arc<Node>, mut failures: mpsc::UnboundedReceiver<u
         }
         node.groups().coordinators.unload_in(index);
         node.transactions().coordinators.unload_in(index);
+        node.shares().coordinators.unload_in(index);
         if let Some(reason) = reason_to_end(&node, index) {
             node.fatal.send_replace(Some(reason));
         }

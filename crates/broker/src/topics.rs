@@ -12,6 +12,7 @@ use crate::controller::decide;
 use crate::error::Refusal;
 use crate::groups::OFFSETS_TOPIC;
 use crate::node::Node;
+use crate::shares::SHARE_STATE_TOPIC;
 use crate::transactions::TRANSACTIONS_TOPIC;
 
 /// Kafka's internal topics: clients may not write them.
@@ -53,7 +54,11 @@ impl Node {
         let Some(topic) = self.internal_topic(name).filter(|_| self.image().topic(name).is_none()) else {
             return;
         };
-        let properties = if name == OFFSETS_TOPIC { "offsets.topic" } else { "transaction.state.log" };
+        let properties = match name {
+            OFFSETS_TOPIC => "offsets.topic",
+            TRANSACTIONS_TOPIC => "transaction.state.log",
+            _ => "share.coordinator.state.topic",
+        };
         for (topic, refusal) in self.create(vec![topic]).await {
             let (error, why) = (refusal.code, refusal.message.unwrap_or_default());
             tracing::error!(
@@ -94,7 +99,9 @@ impl Node {
             value: Some(value.into()),
             ..CreatableTopicConfig::default()
         };
-        let (groups, transactions) = (&self.config().groups, &self.config().transactions);
+        let config = self.config();
+        let (groups, transactions, shares) =
+            (&config.groups, &config.transactions, &config.share_coordinator);
         let (name, partitions, replication_factor, configs) = match name {
             OFFSETS_TOPIC => (
                 OFFSETS_TOPIC,
@@ -116,6 +123,19 @@ impl Node {
                     set("min.insync.replicas", transactions.state_log_min_isr.to_string()),
                     set("segment.bytes", transactions.state_log_segment_bytes.to_string()),
                     set("unclean.leader.election.enable", "false".to_owned()),
+                ],
+            ),
+            SHARE_STATE_TOPIC => (
+                SHARE_STATE_TOPIC,
+                shares.state_topic_num_partitions,
+                shares.state_topic_replication_factor,
+                vec![
+                    set("cleanup.policy", "delete".to_owned()),
+                    set("compression.type", "producer".to_owned()),
+                    set("min.insync.replicas", shares.state_topic_min_isr.to_string()),
+                    // Nothing goes with time: what is redundant is pruned by the coordinator.
+                    set("retention.ms", "-1".to_owned()),
+                    set("segment.bytes", shares.state_topic_segment_bytes.to_string()),
                 ],
             ),
             _ => return None,

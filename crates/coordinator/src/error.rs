@@ -1,7 +1,7 @@
 //! What can go wrong in a coordinator, and what a client is told of it.
 
-use protocol::ErrorCode;
 use protocol::wire::DecodeError;
+use protocol::{ErrorCode, Offset};
 
 /// A record of the internal topic that cannot be replayed. The partition's coordinator must not serve: it would
 /// answer from a state that the log does not have.
@@ -34,6 +34,20 @@ pub enum Error {
     UnknownType {
         /// The first two bytes of the key.
         record_type: i16,
+    },
+    /// Share state whose batches do not ascend, or that are in a state that there is not.
+    #[error(
+        "share state of {first_offset} to {last_offset}: {delivery_state}, delivered {delivery_count} times"
+    )]
+    InvalidStateBatch {
+        /// The first offset.
+        first_offset: Offset,
+        /// The last offset.
+        last_offset: Offset,
+        /// The state's number.
+        delivery_state: i8,
+        /// The delivery count.
+        delivery_count: i16,
     },
     /// A transaction in a state that there is not.
     #[error("a transaction in the unknown state {state}")]

@@ -1,11 +1,11 @@
-//! FindCoordinator, api key 10, versions 0 to 6: who coordinates a group or a transactional id.
+//! FindCoordinator, api key 10, versions 0 to 6: who coordinates a group, a transactional id or a share-partition.
 //!
 //! 1: coordinators of other kinds (transactions, key type 1; share groups, 2). 3: flexible. 4: several keys at once
 //! (KIP-699). 5: an error code for transactions v2. 6: share groups (KIP-932).
-//! Not here: share coordinators; asking for one is `INVALID_REQUEST`, which clients report as fatal.
 
 use std::sync::Arc;
 
+use coordinator::share_state::SharePartitionKey;
 use protocol::ErrorCode;
 use protocol::messages::find_coordinator_response::Coordinator;
 use protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
@@ -14,10 +14,14 @@ use protocol::wire::Str;
 use crate::groups::OFFSETS_TOPIC;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
+use crate::shares::SHARE_STATE_TOPIC;
 use crate::transactions::TRANSACTIONS_TOPIC;
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
+/// The first version with share coordinators.
+const SHARES: i16 = 6;
 /// The first version with several keys.
 const BATCHED: i16 = 4;
 
@@ -30,6 +34,9 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
         _ if keys.is_empty() => {}
         GROUP => node.create_internal_topic(OFFSETS_TOPIC).await,
         TRANSACTION => node.create_internal_topic(TRANSACTIONS_TOPIC).await,
+        SHARE if keys.iter().any(|key| SharePartitionKey::parse(key).is_some()) => {
+            node.create_internal_topic(SHARE_STATE_TOPIC).await;
+        }
         _ => {}
     }
     let mut coordinators: Vec<Coordinator<'_>> = Vec::with_capacity(keys.len());
@@ -63,8 +70,12 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
     let is_here = match key_type {
         GROUP => node.groups().coordinators.coordinator_of(key).is_some(),
         TRANSACTION => node.transactions().coordinators.coordinator_of(key).is_some(),
+        SHARE if request.version >= SHARES && SharePartitionKey::parse(key).is_some() => {
+            node.shares().coordinators.coordinator_of(key).is_some()
+        }
+        SHARE => return refusal(ErrorCode::InvalidRequest, "This is not the key of a share-partition."),
         _ => {
-            let message = "This node serves coordinators of groups and of transactions only.";
+            let message = "There are coordinators of groups, of transactions and of share-partitions only.";
             return refusal(ErrorCode::InvalidRequest, message);
         }
     };

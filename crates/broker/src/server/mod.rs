@@ -50,6 +50,7 @@ use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::shares::{self, ShareCoordinators};
 use crate::transactions::{self, Transactions};
 use crate::{admin, cleaner, coordinators, homes, housekeeping, offline};
 
@@ -148,6 +149,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
     let flush_queue = Arc::new(FlushQueue::default());
     let groups = Arc::new(Groups::new(groups::group_config(&config.groups)));
     let transactions = Arc::new(Transactions::new(config.transactions.clone()));
+    let shares = Arc::new(ShareCoordinators::new(config.share_coordinator.clone()));
     // As many as there are directories, unless told.
     let move_threads = usize::try_from(config.configs.int("num.replica.alter.log.dirs.threads"));
     let move_threads = move_threads.ok().filter(|threads| *threads > 0).unwrap_or(config.log_dirs.len());
@@ -159,6 +161,7 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         partitions: Arc::new(Partitions::new(directories)),
         groups: Arc::clone(&groups),
         transactions: Arc::clone(&transactions),
+        shares: Arc::clone(&shares),
         fetch_sessions: Mutex::new(FetchSessions::new(
             config.network.max_incremental_fetch_session_cache_slots as usize,
         )),
@@ -179,11 +182,15 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         config,
     });
     node.producer_ids.attach(&node);
-    let (of_groups, of_transactions) =
-        (Arc::clone(&groups.coordinators), Arc::clone(&transactions.coordinators));
+    let (of_groups, of_transactions, of_shares) = (
+        Arc::clone(&groups.coordinators),
+        Arc::clone(&transactions.coordinators),
+        Arc::clone(&shares.coordinators),
+    );
     let flushers = flusher::start(&flush_queue, &metrics, move |partition| match partition.topic() {
         groups::OFFSETS_TOPIC => of_groups.committed(partition.index()),
         transactions::TRANSACTIONS_TOPIC => of_transactions.committed(partition.index()),
+        shares::SHARE_STATE_TOPIC => of_shares.committed(partition.index()),
         _ => {}
     })
     .map_err(StartError::Thread)?;
@@ -251,6 +258,8 @@ fn serve(
     tokio::spawn(coordinators::drive(Arc::clone(&node.groups().coordinators), stopping.clone()));
     tokio::spawn(coordinators::drive(Arc::clone(&node.transactions().coordinators), stopping.clone()));
     tokio::spawn(transactions::write_markers(Arc::clone(&node), stopping.clone()));
+    tokio::spawn(coordinators::drive(Arc::clone(&node.shares().coordinators), stopping.clone()));
+    tokio::spawn(shares::prune(Arc::clone(&node), stopping.clone()));
     let cleaner = tokio::spawn(cleaner::run(Arc::clone(&node), stopping.clone()));
     tokio::spawn(housekeeping::run(Arc::clone(&node), stopping));
     node.ready.store(true, Ordering::Release);

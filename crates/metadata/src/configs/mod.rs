@@ -44,7 +44,7 @@ pub use error::{Error, Reason};
 pub use reference::reference;
 pub use server::{
     BadProperty, CleanerConfig, GroupsConfig, Listener, LogFormat, LogManagerConfig, MetadataLogConfig,
-    NetworkConfig, SecurityProtocol, ServerConfig, TopicsConfig, TransactionsConfig,
+    NetworkConfig, SecurityProtocol, ServerConfig, ShareCoordinatorConfig, TopicsConfig, TransactionsConfig,
 };
 pub use source::{ConfigSource, ResourceType, type_code};
 pub use synonyms::{Synonym, broker_synonyms, group_synonym, topic_synonyms};

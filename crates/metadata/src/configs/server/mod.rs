@@ -17,8 +17,8 @@ mod supported;
 
 pub use listeners::{Listener, SecurityProtocol};
 pub use sections::{
-    CleanerConfig, GroupsConfig, LogManagerConfig, MetadataLogConfig, NetworkConfig, TopicsConfig,
-    TransactionsConfig,
+    CleanerConfig, GroupsConfig, LogManagerConfig, MetadataLogConfig, NetworkConfig, ShareCoordinatorConfig,
+    TopicsConfig, TransactionsConfig,
 };
 
 use super::broker_configs::{BrokerConfigs, broker_type};
@@ -83,6 +83,8 @@ pub struct ServerConfig {
     pub groups: GroupsConfig,
     /// Transactions.
     pub transactions: TransactionsConfig,
+    /// The share coordinator.
+    pub share_coordinator: ShareCoordinatorConfig,
     /// Where metrics and health are served; `None`: nowhere.
     pub admin_listener: Option<HostPort>,
     /// Form of log lines.
@@ -126,6 +128,7 @@ impl ServerConfig {
             topics: sections::topics(&c),
             groups: sections::groups(&c),
             transactions: sections::transactions(&c),
+            share_coordinator: sections::share_coordinator(&c),
             admin_listener: c.text("admin.listener").and_then(HostPort::parse),
             log_format: if c.text("millstream.log.format") == Some("json") {
                 LogFormat::Json

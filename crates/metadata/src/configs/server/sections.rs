@@ -158,6 +158,20 @@ pub struct TransactionsConfig {
     pub add_partitions_max_wait_ms: u64,
 }
 
+/// The share coordinator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the property of its name, documented in the table")]
+pub struct ShareCoordinatorConfig {
+    pub state_topic_num_partitions: u32,
+    pub state_topic_replication_factor: i16,
+    pub state_topic_min_isr: u32,
+    pub state_topic_segment_bytes: u32,
+    pub state_topic_prune_interval_ms: u64,
+    pub snapshot_update_records_per_snapshot: u32,
+    pub cold_partition_snapshot_interval_ms: u64,
+    pub write_timeout_ms: u64,
+}
+
 pub(super) fn metadata_log(c: &BrokerConfigs, log_dirs: &[PathBuf]) -> MetadataLogConfig {
     let dir = c.text("metadata.log.dir").map(PathBuf::from);
     MetadataLogConfig {
@@ -260,6 +274,28 @@ pub(super) fn transactions(c: &BrokerConfigs) -> TransactionsConfig {
         state_log_min_isr: count(c, "transaction.state.log.min.isr"),
         state_log_segment_bytes: count(c, "transaction.state.log.segment.bytes"),
         add_partitions_max_wait_ms: amount(c, "add.partitions.to.txn.retry.backoff.max.ms"),
+    }
+}
+
+pub(super) fn share_coordinator(c: &BrokerConfigs) -> ShareCoordinatorConfig {
+    ShareCoordinatorConfig {
+        state_topic_num_partitions: count(c, "share.coordinator.state.topic.num.partitions"),
+        state_topic_replication_factor: i16::try_from(
+            c.int("share.coordinator.state.topic.replication.factor"),
+        )
+        .unwrap_or(1),
+        state_topic_min_isr: count(c, "share.coordinator.state.topic.min.isr"),
+        state_topic_segment_bytes: count(c, "share.coordinator.state.topic.segment.bytes"),
+        state_topic_prune_interval_ms: amount(c, "share.coordinator.state.topic.prune.interval.ms"),
+        snapshot_update_records_per_snapshot: count(
+            c,
+            "share.coordinator.snapshot.update.records.per.snapshot",
+        ),
+        cold_partition_snapshot_interval_ms: amount(
+            c,
+            "share.coordinator.cold.partition.snapshot.interval.ms",
+        ),
+        write_timeout_ms: amount(c, "share.coordinator.write.timeout.ms"),
     }
 }
 
