@@ -322,7 +322,11 @@ fn one_of_each(topic: Topic) -> Vec<(ApiKey, i16, Vec<u8>)> {
         },
         DeleteTopics: DeleteTopicsRequest { topic_names: vec!["mutant".into()], ..Default::default() },
         DeleteRecords: DeleteRecordsRequest::default(),
-        InitProducerId: InitProducerIdRequest::default(),
+        InitProducerId: InitProducerIdRequest {
+            transactional_id: Some("tx".into()),
+            transaction_timeout_ms: 1_000,
+            ..Default::default()
+        },
         OffsetForLeaderEpoch: OffsetForLeaderEpochRequest::default(),
         DescribeConfigs: DescribeConfigsRequest {
             resources: vec![describe_configs_request::DescribeConfigsResource {
@@ -373,6 +377,85 @@ fn one_of_each(topic: Topic) -> Vec<(ApiKey, i16, Vec<u8>)> {
         DescribeCluster: DescribeClusterRequest::default(),
         ListConfigResources: ListConfigResourcesRequest::default(),
         DescribeTopicPartitions: DescribeTopicPartitionsRequest::default(),
+        AddPartitionsToTxn: AddPartitionsToTxnRequest {
+            transactions: vec![add_partitions_to_txn_request::AddPartitionsToTxnTransaction {
+                transactional_id: "tx".into(),
+                topics: vec![add_partitions_to_txn_request::AddPartitionsToTxnTopic {
+                    name: name.into(),
+                    partitions: vec![0],
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+        AddOffsetsToTxn: AddOffsetsToTxnRequest {
+            transactional_id: "tx".into(),
+            group_id: group.into(),
+            ..Default::default()
+        },
+        EndTxn: EndTxnRequest { transactional_id: "tx".into(), ..Default::default() },
+        WriteTxnMarkers: WriteTxnMarkersRequest {
+            markers: vec![write_txn_markers_request::WritableTxnMarker {
+                topics: vec![write_txn_markers_request::WritableTxnMarkerTopic {
+                    name: name.into(),
+                    partition_indexes: vec![0],
+                    ..Default::default()
+                }],
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+        TxnOffsetCommit: TxnOffsetCommitRequest {
+            transactional_id: "tx".into(),
+            group_id: group.into(),
+            topics: vec![txn_offset_commit_request::TxnOffsetCommitRequestTopic {
+                name: name.into(),
+                topic_id: topic.id,
+                partitions: vec![Default::default()],
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+        DescribeProducers: DescribeProducersRequest {
+            topics: vec![describe_producers_request::TopicRequest {
+                name: name.into(),
+                partition_indexes: vec![0],
+                ..Default::default()
+            }],
+            ..Default::default()
+        },
+        DescribeTransactions: DescribeTransactionsRequest {
+            transactional_ids: vec!["tx".into()],
+            ..Default::default()
+        },
+        ListTransactions: ListTransactionsRequest {
+            transactional_id_pattern: Some("[a-z]+(x|y)*".into()),
+            ..Default::default()
+        },
+        ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest {
+            group_id: "next".into(),
+            member_id: "m".into(),
+            rebalance_timeout_ms: 60_000,
+            subscribed_topic_names: Some(vec![name.into()]),
+            topic_partitions: Some(vec![]),
+            ..Default::default()
+        },
+        ConsumerGroupDescribe: ConsumerGroupDescribeRequest {
+            group_ids: vec!["next".into()],
+            ..Default::default()
+        },
+        InitializeShareGroupState: InitializeShareGroupStateRequest {
+            group_id: group.into(),
+            ..Default::default()
+        },
+        ReadShareGroupState: ReadShareGroupStateRequest { group_id: group.into(), ..Default::default() },
+        WriteShareGroupState: WriteShareGroupStateRequest { group_id: group.into(), ..Default::default() },
+        DeleteShareGroupState: DeleteShareGroupStateRequest { group_id: group.into(), ..Default::default() },
+        ReadShareGroupStateSummary: ReadShareGroupStateSummaryRequest {
+            group_id: group.into(),
+            ..Default::default()
+        },
     }
 }
 
