@@ -651,11 +651,14 @@ impl Partition {
             timestamp => log.offset_for_timestamp(source, timestamp),
         };
         let found = found.map_err(|error| self.read_error(error))?;
-        Ok(found.filter(|found| timestamp < 0 || found.offset < bound).map_or(nothing, |found| AtTime {
-            timestamp: found.timestamp,
-            offset: found.offset,
-            leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::UNKNOWN),
-        }))
+        Ok(found.filter(|found| matches!(timestamp, -2 | -4) || found.offset < bound).map_or(
+            nothing,
+            |found| AtTime {
+                timestamp: found.timestamp,
+                offset: found.offset,
+                leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::UNKNOWN),
+            },
+        ))
     }
 
     /// The end of the greatest epoch that is not after `epoch`.

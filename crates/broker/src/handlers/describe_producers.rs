@@ -38,7 +38,10 @@ fn describe(node: &Node, topic: &str, index: i32) -> PartitionResponse<'static> 
             active_producers: partition.log().producers().producers().map(state).collect(),
             ..PartitionResponse::default()
         },
-        Err(error) => refuse(error, None),
+        Err(error) => {
+            let message = "This server does not host this topic-partition.";
+            refuse(error, node.image().topic(topic).is_none().then(|| message.to_owned()))
+        }
     }
 }
 
