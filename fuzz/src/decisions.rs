@@ -7,17 +7,19 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use coordinator::CoordinatorRecord;
-use coordinator::group::{GroupConfig, GroupCoordinator, JoinContext, Request, Response};
+use coordinator::group::consumer::{ConsumerContext, ConsumerGroupSettings};
+use coordinator::group::{GroupConfig, GroupCoordinator, JoinContext, Request, Response, Topic, Topics};
 use coordinator::runtime::{Proposal, Reply, ReplyToken, Runtime, RuntimeConfig};
 use metadata::configs::BrokerConfigs;
 use metadata::controller::{Controller, Outcome, activation_records};
 use metadata::{MetadataLoader, records};
 use protocol::messages::broker_registration_request::{Feature, Listener};
 use protocol::messages::{
-    AlterConfigsRequest, BrokerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest,
-    IncrementalAlterConfigsRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
-    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest,
+    AlterConfigsRequest, BrokerRegistrationRequest, ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteTopicsRequest, DescribeGroupsRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, SyncGroupRequest,
 };
 use protocol::wire::{Message, Reader, Writer};
 use protocol::{BrokerId, MetadataRecord, Offset, Uuid};
@@ -200,7 +202,10 @@ impl Groups {
                 Response::ListGroups(answer) => writable(&answer, version),
                 Response::DeleteGroups(answer) => writable(&answer, version),
                 Response::OffsetCommit(answer) => writable(&answer, version),
+                Response::TxnOffsetCommit(answer) => writable(&answer, version),
                 Response::OffsetDelete(answer) => writable(&answer, version),
+                Response::ConsumerGroupHeartbeat(answer) => writable(&answer, version),
+                Response::ConsumerGroupDescribe(answer) => writable(&answer, version),
                 Response::OffsetFetch(_) | Response::TopicsDeleted { .. } => {}
             }
         }
@@ -216,15 +221,45 @@ impl Groups {
 
     fn take(&mut self, step: &Step<'_>) -> Option<()> {
         let version = step.version;
+        match step.kind {
+            0xf0..=0xf7 => {
+                let context = ConsumerContext {
+                    version,
+                    client_id: "c",
+                    client_host: "/127.0.0.1",
+                    member_uuid: Uuid(u128::from(self.asked).to_be_bytes()),
+                    topics: &SomeTopics,
+                    settings: ConsumerGroupSettings::default(),
+                };
+                let request: ConsumerGroupHeartbeatRequest<'_> = step.decode()?;
+                self.ask(version, Request::ConsumerGroupHeartbeat(context, &request));
+                return Some(());
+            }
+            0xf8..=0xff => {
+                let request: ConsumerGroupDescribeRequest<'_> = step.decode()?;
+                self.ask(version, Request::ConsumerGroupDescribe(&SomeTopics, &request.group_ids));
+                return Some(());
+            }
+            _ => {}
+        }
         match step.kind % 11 {
             0 => {
                 let member_uuid = Uuid(u128::from(self.asked).to_be_bytes());
-                let context = JoinContext { version, client_id: "c", client_host: "/127.0.0.1", member_uuid };
+                let context = JoinContext {
+                    version,
+                    client_id: "c",
+                    client_host: "/127.0.0.1",
+                    member_uuid,
+                    topics: &SomeTopics,
+                };
                 self.ask(version, Request::JoinGroup(context, &step.decode::<JoinGroupRequest<'_>>()?));
             }
-            1 => self.ask(version, Request::SyncGroup(&step.decode::<SyncGroupRequest<'_>>()?)),
-            2 => self.ask(version, Request::Heartbeat(&step.decode::<HeartbeatRequest<'_>>()?)),
-            3 => self.ask(version, Request::LeaveGroup(version, &step.decode::<LeaveGroupRequest<'_>>()?)),
+            1 => self.ask(version, Request::SyncGroup(&SomeTopics, &step.decode::<SyncGroupRequest<'_>>()?)),
+            2 => self.ask(version, Request::Heartbeat(&SomeTopics, &step.decode::<HeartbeatRequest<'_>>()?)),
+            3 => self.ask(
+                version,
+                Request::LeaveGroup(version, &SomeTopics, &step.decode::<LeaveGroupRequest<'_>>()?),
+            ),
             4 => {
                 let request: DescribeGroupsRequest<'_> = step.decode()?;
                 self.ask(version, Request::DescribeGroups(version, &request.groups));
@@ -248,6 +283,42 @@ impl Groups {
             _ => self.pass(u64::from(version.unsigned_abs()) * 1000),
         }
         Some(())
+    }
+}
+
+/// The topics `t0` to `t3`, with as many partitions as their number.
+#[derive(Debug)]
+struct SomeTopics;
+
+impl SomeTopics {
+    const NAMES: [&'static str; 4] = ["t0", "t1", "t2", "t3"];
+
+    fn numbered(number: usize) -> Option<Topic<'static>> {
+        let name = Self::NAMES.get(number)?;
+        Some(Topic { name, id: Uuid((number as u128).to_be_bytes()), partition_count: number as i32 })
+    }
+}
+
+impl Topics for SomeTopics {
+    fn version(&self) -> i64 {
+        1
+    }
+
+    fn by_name(&self, name: &str) -> Option<Topic<'_>> {
+        Self::numbered(Self::NAMES.iter().position(|known| *known == name)?)
+    }
+
+    fn by_id(&self, id: Uuid) -> Option<Topic<'_>> {
+        Self::numbered(usize::try_from(u128::from_be_bytes(id.0)).ok()?)
+    }
+
+    fn all(&self) -> Box<dyn Iterator<Item = Topic<'_>> + '_> {
+        let names = 0..Self::NAMES.len();
+        Box::new(names.filter_map(|number| -> Option<Topic<'_>> { Self::numbered(number) }))
+    }
+
+    fn racks(&self, _id: Uuid, _partition: i32) -> Vec<&str> {
+        vec!["r"]
     }
 }
 

@@ -5,13 +5,15 @@
 use coordinator::group;
 use protocol::messages::HeartbeatRequest;
 
+use crate::group_topics::ImageTopics;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: HeartbeatRequest<'_> = request.decode()?;
-    let asked = node.groups().ask(&body.group_id, group::Request::Heartbeat(&body));
+    let topics = ImageTopics(node.image());
+    let asked = node.groups().ask(&body.group_id, group::Request::Heartbeat(&topics, &body));
     match asked.answer().await {
         Some(group::Response::Heartbeat(response)) => request.answer(&response),
         _ => Err(Malformed::Stopping),

@@ -7,18 +7,21 @@
 use coordinator::group::{self, JoinContext};
 use protocol::messages::JoinGroupRequest;
 
+use crate::group_topics::ImageTopics;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: JoinGroupRequest<'_> = request.decode()?;
+    let topics = ImageTopics(node.image());
     let client_host = format!("/{}", request.peer.remote.ip());
     let context = JoinContext {
         version: request.version,
         client_id: &request.client_id,
         client_host: &client_host,
         member_uuid: node.random_uuid(),
+        topics: &topics,
     };
     let asked = node.groups().ask(&body.group_id, group::Request::JoinGroup(context, &body));
     match asked.answer().await.map(|response| response.for_version(request.version)) {

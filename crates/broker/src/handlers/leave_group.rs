@@ -6,13 +6,16 @@
 use coordinator::group;
 use protocol::messages::LeaveGroupRequest;
 
+use crate::group_topics::ImageTopics;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
 /// Answers one request.
 pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malformed> {
     let body: LeaveGroupRequest<'_> = request.decode()?;
-    let asked = node.groups().ask(&body.group_id, group::Request::LeaveGroup(request.version, &body));
+    let topics = ImageTopics(node.image());
+    let asked =
+        node.groups().ask(&body.group_id, group::Request::LeaveGroup(request.version, &topics, &body));
     match asked.answer().await {
         Some(group::Response::LeaveGroup(response)) => request.answer(&response),
         _ => Err(Malformed::Stopping),

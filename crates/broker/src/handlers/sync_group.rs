@@ -7,6 +7,7 @@ use coordinator::group;
 use protocol::ErrorCode;
 use protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
+use crate::group_topics::ImageTopics;
 use crate::node::Node;
 use crate::request::{Answer, Malformed, Request};
 
@@ -17,7 +18,8 @@ pub(crate) async fn serve(node: &Node, request: Request) -> Result<Answer, Malfo
         let error_code = ErrorCode::InconsistentGroupProtocol.code();
         return request.answer(&SyncGroupResponse { error_code, ..SyncGroupResponse::default() });
     }
-    let asked = node.groups().ask(&body.group_id, group::Request::SyncGroup(&body));
+    let topics = ImageTopics(node.image());
+    let asked = node.groups().ask(&body.group_id, group::Request::SyncGroup(&topics, &body));
     match asked.answer().await {
         Some(group::Response::SyncGroup(response)) => request.answer(&response),
         _ => Err(Malformed::Stopping),

@@ -23,6 +23,7 @@ use protocol::wire::Str;
 use protocol::{ErrorCode, Offset, ProducerId, Uuid};
 use stdx::Now;
 
+use super::modern::testing::TestTopics;
 use super::{DeletedTopic, GroupConfig, GroupCoordinator, JoinContext, Request, Response};
 use crate::runtime::{Proposal, Reply, ReplyToken, Runtime, RuntimeConfig};
 use crate::{CommitError, CoordinatorRecord};
@@ -92,6 +93,11 @@ impl Shell {
 
     pub(super) fn log_end(&self) -> Offset {
         Offset(self.log.len() as i64)
+    }
+
+    /// The token of the next request.
+    pub(super) fn next_token(&self) -> ReplyToken {
+        ReplyToken(self.next_token + 1)
     }
 
     pub(super) fn ask(&mut self, request: Request<'_>) -> ReplyToken {
@@ -230,6 +236,7 @@ impl Script {
         };
         let generation_id = words.number("generation", client.generation_id);
         let instance = words.options.get("instance").map(|id| Str::Borrowed(*id));
+        let topics = TestTopics::default();
         let token = match words.names[0] {
             "join" => {
                 self.uuids += 1;
@@ -238,6 +245,7 @@ impl Script {
                     client_id: name,
                     client_host: "/127.0.0.1",
                     member_uuid: Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.uuids]),
+                    topics: &topics,
                 };
                 let protocols = words.text("protocols", "range").split(',').filter(|name| !name.is_empty());
                 let metadata = subscription(words.text("topics", "t"));
@@ -277,7 +285,7 @@ impl Script {
                         .collect(),
                     ..SyncGroupRequest::default()
                 };
-                self.shell.ask(Request::SyncGroup(&request))
+                self.shell.ask(Request::SyncGroup(&topics, &request))
             }
             "beat" => {
                 let request = HeartbeatRequest {
@@ -287,7 +295,7 @@ impl Script {
                     group_instance_id: instance,
                     ..HeartbeatRequest::default()
                 };
-                self.shell.ask(Request::Heartbeat(&request))
+                self.shell.ask(Request::Heartbeat(&topics, &request))
             }
             "leave" => {
                 let members = name.split(',').map(|name| MemberIdentity {
@@ -305,7 +313,7 @@ impl Script {
                     members: members.collect(),
                     ..LeaveGroupRequest::default()
                 };
-                self.shell.ask(Request::LeaveGroup(words.number("v", 5), &request))
+                self.shell.ask(Request::LeaveGroup(words.number("v", 5), &topics, &request))
             }
             "commit" => {
                 let alone = name.is_empty() || !self.members.contains_key(name);

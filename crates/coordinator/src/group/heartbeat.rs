@@ -5,8 +5,10 @@ use protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 use stdx::Now;
 
 use super::classic::{ClassicGroup, GroupState};
+use super::modern::Topics;
 use super::request::Response;
 use super::{GroupCoordinator, GroupTimer};
+use crate::CommitError;
 use crate::runtime::{Outcome, ReplyToken, TimerChange};
 
 impl GroupCoordinator {
@@ -15,8 +17,12 @@ impl GroupCoordinator {
         &self,
         now: Now,
         token: ReplyToken,
+        topics: &dyn Topics,
         request: &HeartbeatRequest<'_>,
-    ) -> Outcome<Self> {
+    ) -> Result<Outcome<Self>, CommitError> {
+        if let Some((group_id, group)) = self.joined_consumer_group(&request.group_id) {
+            return self.heartbeat_to_consumer_group(now, token, (group_id, group), topics, request);
+        }
         let group = self.group(&request.group_id);
         let error = group.as_deref().map_or(ErrorCode::UnknownMemberId, |group| answer(group, request));
         let error = if request.group_id.is_empty() { ErrorCode::InvalidGroupId } else { error };
@@ -31,7 +37,7 @@ impl GroupCoordinator {
             let timer = GroupTimer::Session(group.id.clone(), member.id.clone());
             outcome.timers.push(TimerChange::after(timer, now, i64::from(member.session_timeout_ms)));
         }
-        outcome
+        Ok(outcome)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::CommitError;
 use crate::runtime::{Outcome, ReplyToken};
 
 /// From this version on a dynamic member joins with an id that the coordinator gave it.
-const FIRST_VERSION_WITH_REQUIRED_MEMBER_ID: i16 = 4;
+pub(super) const FIRST_VERSION_WITH_REQUIRED_MEMBER_ID: i16 = 4;
 
 /// A JoinGroup and who sent it.
 #[derive(Clone, Copy)]
@@ -58,9 +58,10 @@ impl GroupCoordinator {
         if let Some(error) = invalid(&self.config, context, request) {
             return refuse(error);
         }
-        let is_consumer_group =
-            self.durable.consumer.get(&*request.group_id).is_some_and(|group| group.member_count() > 0);
-        if is_consumer_group || self.durable.foreign.is_of_another_kind(&request.group_id) {
+        if let Some((group_id, group)) = self.joined_consumer_group(&request.group_id) {
+            return self.join_consumer_group(now, (group_id, group), &Join { token, context, request });
+        }
+        if self.durable.foreign.is_of_another_kind(&request.group_id) {
             return refuse(ErrorCode::InconsistentGroupProtocol);
         }
         let is_new_member = request.member_id.is_empty();

@@ -10,9 +10,10 @@ use stdx::Now;
 use super::GroupCoordinator;
 use super::classic::GroupState;
 use super::edit::Edit;
+use super::modern::Topics;
 use super::request::{Response, text};
 use crate::CommitError;
-use crate::runtime::{Outcome, ReplyToken};
+use crate::runtime::{Outcome, Reply, ReplyToken};
 
 /// From this version on the members are a list.
 const FIRST_VERSION_WITH_MEMBERS: i16 = 3;
@@ -23,6 +24,7 @@ impl GroupCoordinator {
         now: Now,
         token: ReplyToken,
         version: i16,
+        topics: &dyn Topics,
         request: &LeaveGroupRequest<'_>,
     ) -> Result<Outcome<Self>, CommitError> {
         let alone = [MemberIdentity { member_id: request.member_id.clone(), ..MemberIdentity::default() }];
@@ -33,6 +35,12 @@ impl GroupCoordinator {
                 ..LeaveGroupResponse::default()
             };
             return Ok(Outcome::reply(token, Response::LeaveGroup(response)));
+        }
+        if let Some((group_id, group)) = self.joined_consumer_group(&request.group_id) {
+            let (mut outcome, answers) =
+                self.leave_of_consumer_group(now, (group_id, group), topics, members)?;
+            outcome.replies.push(Reply { token, response: response(version, answers) });
+            return Ok(outcome);
         }
         let Some(group) = self.group(&request.group_id) else {
             let errors = members.iter().map(|member| answer(member, ErrorCode::UnknownMemberId)).collect();
@@ -73,7 +81,7 @@ impl Edit<'_> {
     }
 }
 
-fn answer(member: &MemberIdentity<'_>, error: ErrorCode) -> MemberResponse<'static> {
+pub(super) fn answer(member: &MemberIdentity<'_>, error: ErrorCode) -> MemberResponse<'static> {
     MemberResponse {
         member_id: text(&member.member_id),
         group_instance_id: member.group_instance_id.as_deref().map(text),

@@ -53,7 +53,7 @@ use consumer::ConsumerGroup;
 pub use durable::Durable;
 use edit::Edit;
 pub use metadata::{GroupMetadata, MemberMetadata};
-pub use modern::{Partitions, Topic, Topics};
+pub use modern::{NoTopics, Partitions, Topic, Topics};
 pub use offsets::{CommittedOffset, Offsets};
 pub use request::{DeletedTopic, JoinContext, Request, Response};
 
@@ -71,6 +71,10 @@ pub enum GroupTimer {
     Sync(Arc<str>),
     /// A member of a consumer group has to give up partitions.
     Rebalance(Arc<str>, Arc<str>),
+    /// A classic member of a consumer group has to join again.
+    Rejoin(Arc<str>, Arc<str>),
+    /// A classic member of a consumer group has joined and has to ask for its assignment.
+    SyncOf(Arc<str>, Arc<str>),
     /// Expired offsets and groups are looked for, from the group after this on.
     Expiry(Option<Arc<str>>),
 }
@@ -78,7 +82,8 @@ pub enum GroupTimer {
 impl GroupTimer {
     /// Every timer that a member of a consumer group can have.
     fn of_member(group_id: &Arc<str>, member_id: &Arc<str>) -> impl Iterator<Item = Self> {
-        [Self::Session, Self::Rebalance].into_iter().map(|timer| timer(group_id.clone(), member_id.clone()))
+        let timers = [Self::Session, Self::Rebalance, Self::Rejoin, Self::SyncOf];
+        timers.into_iter().map(|timer| timer(group_id.clone(), member_id.clone()))
     }
 }
 
@@ -165,9 +170,13 @@ impl GroupCoordinator {
     pub fn without_coordinator(config: &GroupConfig, request: Request<'_>) -> Response {
         let error = match &request {
             Request::JoinGroup(context, request) => join::invalid(config, *context, request),
-            Request::Heartbeat(request) => request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId),
-            Request::SyncGroup(request) => request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId),
-            Request::LeaveGroup(_, request) => {
+            Request::Heartbeat(_, request) => {
+                request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId)
+            }
+            Request::SyncGroup(_, request) => {
+                request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId)
+            }
+            Request::LeaveGroup(_, _, request) => {
                 request.group_id.is_empty().then_some(ErrorCode::InvalidGroupId)
             }
             _ => None,
@@ -191,9 +200,9 @@ impl Machine for GroupCoordinator {
     ) -> Result<Outcome<Self>, CommitError> {
         match request {
             Request::JoinGroup(context, request) => self.join(now, token, context, request),
-            Request::SyncGroup(request) => self.sync(now, token, request),
-            Request::Heartbeat(request) => Ok(self.heartbeat(now, token, request)),
-            Request::LeaveGroup(version, request) => self.leave(now, token, version, request),
+            Request::SyncGroup(topics, request) => self.sync(now, token, topics, request),
+            Request::Heartbeat(topics, request) => self.heartbeat(now, token, topics, request),
+            Request::LeaveGroup(version, topics, request) => self.leave(now, token, version, topics, request),
             Request::DescribeGroups(version, groups) => Ok(self.describe(token, version, groups)),
             Request::ListGroups(request) => Ok(self.list(token, request)),
             Request::DeleteGroups(groups) => self.delete(token, groups),
@@ -219,7 +228,9 @@ impl Machine for GroupCoordinator {
                 self.fence_consumer(now, group_id, member_id)
             }
             GroupTimer::Session(group_id, member_id) => self.expire_session(now, group_id, member_id),
-            GroupTimer::Rebalance(group_id, member_id) => self.fence_consumer(now, group_id, member_id),
+            GroupTimer::Rebalance(group_id, member_id)
+            | GroupTimer::Rejoin(group_id, member_id)
+            | GroupTimer::SyncOf(group_id, member_id) => self.fence_consumer(now, group_id, member_id),
             GroupTimer::Join(group_id) => self.expire_join(now, group_id),
             GroupTimer::Sync(group_id) => self.expire_sync(now, group_id),
             GroupTimer::Expiry(after) => self.expire_offsets(now, after.as_ref()),

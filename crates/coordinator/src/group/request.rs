@@ -35,6 +35,8 @@ pub struct JoinContext<'a> {
     pub client_host: &'a str,
     /// A fresh random id (version 4).
     pub member_uuid: Uuid,
+    /// The topics, should it join a consumer group.
+    pub topics: &'a dyn Topics,
 }
 
 /// A topic that is gone.
@@ -51,12 +53,12 @@ pub struct DeletedTopic<'a> {
 pub enum Request<'a> {
     /// Versions 0 to 9.
     JoinGroup(JoinContext<'a>, &'a JoinGroupRequest<'a>),
-    /// Versions 0 to 5. The handler has checked that version 5 names protocol type and name.
-    SyncGroup(&'a SyncGroupRequest<'a>),
-    /// Versions 0 to 4.
-    Heartbeat(&'a HeartbeatRequest<'a>),
-    /// Versions 0 to 5, with the version.
-    LeaveGroup(i16, &'a LeaveGroupRequest<'a>),
+    /// The topics, and versions 0 to 5. The handler has checked that version 5 names protocol type and name.
+    SyncGroup(&'a dyn Topics, &'a SyncGroupRequest<'a>),
+    /// The topics, and versions 0 to 4.
+    Heartbeat(&'a dyn Topics, &'a HeartbeatRequest<'a>),
+    /// Versions 0 to 5, with the version and the topics.
+    LeaveGroup(i16, &'a dyn Topics, &'a LeaveGroupRequest<'a>),
     /// The version (0 to 6) and the groups that this coordinator has.
     DescribeGroups(i16, &'a [Str<'a>]),
     /// Versions 0 to 5.
@@ -126,8 +128,8 @@ impl Response {
             Request::JoinGroup(_, request) => {
                 Self::JoinGroup(JoinGroupResponse { member_id: text(&request.member_id), ..no_join() })
             }
-            Request::SyncGroup(_) => Self::SyncGroup(SyncGroupResponse::default()),
-            Request::Heartbeat(_) => Self::Heartbeat(HeartbeatResponse::default()),
+            Request::SyncGroup(..) => Self::SyncGroup(SyncGroupResponse::default()),
+            Request::Heartbeat(..) => Self::Heartbeat(HeartbeatResponse::default()),
             Request::LeaveGroup(..) => Self::LeaveGroup(LeaveGroupResponse::default()),
             Request::DescribeGroups(_, groups) => Self::DescribeGroups(DescribeGroupsResponse {
                 groups: groups
@@ -313,12 +315,20 @@ mod tests {
     use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 
     use super::*;
+    use crate::group::modern::testing::TestTopics;
 
     #[test]
     fn a_refusal_has_the_shape_of_its_api() {
         const ERROR: ErrorCode = ErrorCode::NotCoordinator;
         let groups = [Str::Borrowed("g")];
-        let context = JoinContext { version: 9, client_id: "", client_host: "", member_uuid: Uuid::ZERO };
+        let topics = TestTopics::default();
+        let context = JoinContext {
+            version: 9,
+            client_id: "",
+            client_host: "",
+            member_uuid: Uuid::ZERO,
+            topics: &topics,
+        };
         let join = JoinGroupRequest { member_id: "m".into(), ..JoinGroupRequest::default() };
         let partition = OffsetCommitRequestPartition { partition_index: 7, ..Default::default() };
         let topic =
@@ -347,7 +357,7 @@ mod tests {
         assert_eq!((partition.error_code, partition.partition_index), (16, 7));
         // Who heartbeats while the coordinator loads is taken at its word.
         let beat = HeartbeatRequest::default();
-        let refuse = |error| Response::refusal(Request::Heartbeat(&beat), error);
+        let refuse = |error| Response::refusal(Request::Heartbeat(&topics, &beat), error);
         assert_eq!(
             refuse(ErrorCode::CoordinatorLoadInProgress),
             Response::Heartbeat(HeartbeatResponse::default())

@@ -16,6 +16,7 @@ use protocol::{ErrorCode, Uuid};
 use stdx::Random;
 
 use super::harness::{Entry, Shell, subscription};
+use super::modern::testing::TestTopics;
 use super::{GroupConfig, GroupCoordinator, GroupState, JoinContext, Request, Response, Soft};
 use crate::CommitError;
 use crate::runtime::{Machine as _, Reply, ReplyToken};
@@ -170,6 +171,7 @@ impl Simulation {
             client_id: &client_id,
             client_host: "/127.0.0.1",
             member_uuid: Uuid::from_random(self.uuids),
+            topics: &TestTopics::default(),
         };
         let metadata = subscription(client.topics);
         let request = JoinGroupRequest {
@@ -207,7 +209,7 @@ impl Simulation {
             assignments: assignments.collect(),
             ..SyncGroupRequest::default()
         };
-        self.shell.ask(Request::SyncGroup(&request))
+        self.shell.ask(Request::SyncGroup(&TestTopics::default(), &request))
     }
 
     fn heartbeat(&mut self, index: usize) -> ReplyToken {
@@ -219,7 +221,7 @@ impl Simulation {
             group_instance_id: client.instance.as_deref().map(Str::Borrowed),
             ..HeartbeatRequest::default()
         };
-        self.shell.ask(Request::Heartbeat(&request))
+        self.shell.ask(Request::Heartbeat(&TestTopics::default(), &request))
     }
 
     fn leave(&mut self, index: usize) -> ReplyToken {
@@ -233,7 +235,7 @@ impl Simulation {
             }],
             ..LeaveGroupRequest::default()
         };
-        let token = self.shell.ask(Request::LeaveGroup(5, &request));
+        let token = self.shell.ask(Request::LeaveGroup(5, &TestTopics::default(), &request));
         self.forget(index);
         token
     }

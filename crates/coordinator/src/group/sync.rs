@@ -10,6 +10,7 @@ use stdx::Now;
 use super::GroupCoordinator;
 use super::classic::{ClassicGroup, GroupState};
 use super::edit::Edit;
+use super::modern::Topics;
 use super::request::Response;
 use crate::CommitError;
 use crate::runtime::{Outcome, ReplyToken};
@@ -19,8 +20,12 @@ impl GroupCoordinator {
         &self,
         now: Now,
         token: ReplyToken,
+        topics: &dyn Topics,
         request: &SyncGroupRequest<'_>,
     ) -> Result<Outcome<Self>, CommitError> {
+        if let Some((group_id, group)) = self.joined_consumer_group(&request.group_id) {
+            return self.sync_to_consumer_group(now, token, (group_id, group), topics, request);
+        }
         let group = match self.group(&request.group_id) {
             _ if request.group_id.is_empty() => Err(ErrorCode::InvalidGroupId),
             None => Err(ErrorCode::UnknownMemberId),

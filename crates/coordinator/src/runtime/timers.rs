@@ -9,6 +9,8 @@ use stdx::Now;
 pub enum TimerChange<K> {
     /// Fire at this monotonic millisecond, instead of whenever the key was to fire.
     Schedule(K, u64),
+    /// Fire at this monotonic millisecond, unless the key is to fire already.
+    ScheduleIfAbsent(K, u64),
     /// Do not fire.
     Cancel(K),
 }
@@ -38,6 +40,8 @@ impl<K: Ord + Clone> Timers<K> {
     pub fn change(&mut self, change: TimerChange<K>) {
         match change {
             TimerChange::Schedule(key, at_ms) => self.schedule(key, at_ms),
+            TimerChange::ScheduleIfAbsent(key, _) if self.deadlines.contains_key(&key) => {}
+            TimerChange::ScheduleIfAbsent(key, at_ms) => self.schedule(key, at_ms),
             TimerChange::Cancel(key) => self.cancel(&key),
         }
     }
@@ -97,8 +101,13 @@ mod tests {
         assert_eq!(timers.first(), Some((10, &"a")));
         assert_eq!(timers.due(Now::at_ms(9)), None);
         assert_eq!(timers.due(Now::at_ms(10)), Some(&"a"));
+        timers.change(TimerChange::ScheduleIfAbsent("a", 40));
+        assert_eq!(timers.first(), Some((10, &"a")));
         timers.change(TimerChange::Cancel("a"));
         assert_eq!(timers.first(), Some((20, &"b")));
+        timers.change(TimerChange::ScheduleIfAbsent("c", 15));
+        assert_eq!(timers.first(), Some((15, &"c")));
+        timers.cancel(&"c");
         timers.cancel(&"b");
         timers.cancel(&"never");
         assert!(timers.is_empty() && timers.first().is_none());

@@ -38,6 +38,11 @@ impl Protocols {
         self.0.iter().map(|protocol| &protocol.name).find(|name| candidate(name))
     }
 
+    /// Every protocol and what the member says for it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Arc<str>, Bytes)> {
+        self.0.iter().map(|protocol| (protocol.name.clone(), protocol.metadata.clone()))
+    }
+
     /// What the member says for `name`; empty if it does not support it.
     pub(crate) fn metadata(&self, name: &str) -> Bytes {
         self.0

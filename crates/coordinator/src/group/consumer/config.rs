@@ -48,6 +48,16 @@ impl MigrationPolicy {
         ];
         names.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, policy)| policy)
     }
+
+    /// Whether a classic group becomes a consumer group with its first member of the new protocol.
+    pub(super) const fn allows_upgrade(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Bidirectional)
+    }
+
+    /// Whether a consumer group becomes a classic one with the end of its last member of the new protocol.
+    pub(super) const fn allows_downgrade(self) -> bool {
+        matches!(self, Self::Downgrade | Self::Bidirectional)
+    }
 }
 
 impl Default for ConsumerGroupConfig {

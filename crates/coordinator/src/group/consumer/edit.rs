@@ -6,7 +6,7 @@ use stdx::Now;
 
 use super::member::{CurrentAssignment, MemberState};
 use super::{ConsumerGroup, ConsumerRecord, GroupEpoch};
-use crate::group::{GroupConfig, GroupCoordinator, GroupTimer, SoftChange};
+use crate::group::{GroupConfig, GroupCoordinator, GroupTimer};
 use crate::runtime::{Outcome, TimerChange};
 use crate::{CommitError, CoordinatorRecord};
 
@@ -117,7 +117,8 @@ impl<'a> ConsumerEdit<'a> {
 
     pub(in crate::group) fn finish(self) -> Outcome<GroupCoordinator> {
         let seen = if self.group.member_count() == 0 { Some(None) } else { self.topics_seen.map(Some) };
-        let topics_seen = seen.map(|seen| (self.group_id, seen)).into_iter().collect();
-        Outcome { soft: SoftChange { topics_seen, ..SoftChange::default() }, ..self.outcome }
+        let mut outcome = self.outcome;
+        outcome.soft.topics_seen.extend(seen.map(|seen| (self.group_id, seen)));
+        outcome
     }
 }

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
+use protocol::ErrorCode;
 use protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
 use protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
-use protocol::{ErrorCode, Uuid};
 use stdx::Now;
 
 use super::edit::ConsumerEdit;
-use super::member::{CurrentAssignment, LEFT_STATIC_EPOCH, Member, MemberMetadata};
-use super::reconcile::Reconciliation;
+use super::member::{CurrentAssignment, LEFT_STATIC_EPOCH, MemberMetadata};
 use super::request::{ConsumerContext, JOIN_EPOCH, LEAVE_EPOCH, validate};
-use super::{ConsumerGroup, ConsumerRecord, regex};
+use super::subscription::SubscriptionChange;
+use super::{ConsumerGroup, regex};
 use crate::CommitError;
 use crate::group::modern::{Refusal, Stop, Topics};
 use crate::group::request::{Response, text};
@@ -29,7 +29,7 @@ impl GroupCoordinator {
     ) -> Result<Outcome<Self>, CommitError> {
         let valid = validate(&self.config.consumer, &self.config.limits, context.version, request);
         let answered = valid.map_err(Stop::from).and_then(|()| match request.member_epoch {
-            LEAVE_EPOCH | LEFT_STATIC_EPOCH => self.leave_consumer_group(now, request),
+            LEAVE_EPOCH | LEFT_STATIC_EPOCH => self.leave_consumer_group(now, context.topics, request),
             _ => self.heartbeat_of_consumer(now, context, request),
         });
         let response = |response| Reply { token, response: Response::ConsumerGroupHeartbeat(response) };
@@ -56,7 +56,7 @@ impl GroupCoordinator {
         context: ConsumerContext<'_>,
         request: &ConsumerGroupHeartbeatRequest<'_>,
     ) -> Result<(Outcome<Self>, ConsumerGroupHeartbeatResponse<'static>), Stop> {
-        let mut edit = self.consumer_group_to_join(now, request)?;
+        let mut edit = self.consumer_group_to_join(now, context.topics, request)?;
         edit.check_room(&request.member_id, request.instance_id.as_deref())?;
         let member_id: Arc<str> = if request.member_id.is_empty() {
             context.member_uuid.to_string().into()
@@ -68,16 +68,10 @@ impl GroupCoordinator {
         edit.identify(&member_id, request)?;
 
         let topics = context.topics;
-        let subscription = edit.update_member(&member_id, &context, request)?;
-        let unseen = self.soft.topics_seen.get(&edit.group_id) != Some(&topics.version());
-        let resolved = (unseen || subscription.regex_changed) && edit.resolve_regexes(topics)?;
-        let bump = subscription.bumps() || resolved;
-        if bump || unseen || edit.group.epoch() > edit.group.assignment_epoch() {
-            edit.refresh(topics, bump)?;
-        }
-        edit.topics_seen = unseen.then(|| topics.version());
-        edit.update_target(topics, context.settings.assignment_interval_ms)?;
-        edit.reconcile(&member_id, request, topics, subscription.changed())?;
+        let change = edit.update_member(&member_id, &context, request)?;
+        let seen = self.soft.topics_seen.get(&edit.group_id).copied();
+        let interval_ms = context.settings.assignment_interval_ms;
+        edit.settle(&member_id, seen, &change, topics, interval_ms, request.topic_partitions.as_deref())?;
         edit.schedule_session(&member_id, context.settings.session_timeout_ms);
 
         let after = edit.group.member(&member_id).map(|member| member.current.clone()).unwrap_or_default();
@@ -99,6 +93,7 @@ impl GroupCoordinator {
     fn consumer_group_to_join(
         &self,
         now: Now,
+        topics: &dyn Topics,
         request: &ConsumerGroupHeartbeatRequest<'_>,
     ) -> Result<ConsumerEdit<'_>, Stop> {
         let group_id = &request.group_id;
@@ -124,32 +119,15 @@ impl GroupCoordinator {
             let message = format!("Group {group_id} is not a consumer group.");
             return Err(Refusal::new(ErrorCode::GroupIdNotFound, message).into());
         }
-        if !classic.is_idle() {
-            let message = format!("Cannot upgrade classic group {group_id} to consumer group.");
-            return Err(Refusal::new(ErrorCode::GroupIdNotFound, message).into());
+        if classic.member_count() > 0 {
+            return self.upgrade(now, classic.into_owned(), topics);
         }
         let mut edit = ConsumerEdit::new(&self.config, now, classic.id.clone(), ConsumerGroup::default());
         if self.durable.groups.contains_key(&classic.id) {
             edit.write_before([record::group(&classic.id, None)?]);
         }
+        edit.dissolve(classic.into_owned());
         Ok(edit)
-    }
-}
-
-/// What a heartbeat changes in what a member subscribes to.
-struct SubscriptionChange {
-    names_changed: bool,
-    regex_changed: bool,
-    assignor_changed: bool,
-}
-
-impl SubscriptionChange {
-    fn changed(&self) -> bool {
-        self.names_changed || self.regex_changed
-    }
-
-    fn bumps(&self) -> bool {
-        self.changed() || self.assignor_changed
     }
 }
 
@@ -162,9 +140,9 @@ impl ConsumerEdit<'_> {
         request: &ConsumerGroupHeartbeatRequest<'_>,
     ) -> Result<SubscriptionChange, Stop> {
         let member = self.group.member(member_id);
-        let is_new = member.is_none();
-        let before = member
-            .map(|member| member.metadata.clone())
+        let known = member.map(|member| member.metadata.clone());
+        let before = known
+            .clone()
             .unwrap_or_else(|| MemberMetadata { rebalance_timeout_ms: -1, ..MemberMetadata::default() });
         let mut after = MemberMetadata {
             client_id: shared(&before.client_id, context.client_id),
@@ -192,51 +170,12 @@ impl ConsumerEdit<'_> {
                 after.subscribed_topic_names = names.iter().map(|name| Arc::from(&**name)).collect();
             }
         }
-        let mut change = SubscriptionChange {
-            names_changed: after.subscribed_topic_names != before.subscribed_topic_names,
-            regex_changed: after.subscribed_topic_regex != before.subscribed_topic_regex,
-            assignor_changed: false,
-        };
-        if let Some(pattern) = after.subscribed_topic_regex.as_deref().filter(|_| change.regex_changed) {
+        if let Some(pattern) = &after.subscribed_topic_regex
+            && after.subscribed_topic_regex != before.subscribed_topic_regex
+        {
             regex::compile(pattern)?;
         }
-        if is_new || after != before {
-            let assignor = self.assignor();
-            self.write(ConsumerRecord::Member(member_id.clone(), Some(after)))?;
-            change.assignor_changed = self.assignor() != assignor;
-            if change.regex_changed {
-                self.forget_regexes()?;
-            }
-        }
-        Ok(change)
-    }
-
-    /// Brings a member as far towards its target as it can go now.
-    pub(super) fn reconcile(
-        &mut self,
-        member_id: &Arc<str>,
-        request: &ConsumerGroupHeartbeatRequest<'_>,
-        topics: &dyn Topics,
-        subscription_changed: bool,
-    ) -> Result<(), Stop> {
-        let Some(Member { metadata, current, target }) = self.group.member(member_id) else { return Ok(()) };
-        let reconciliation = Reconciliation {
-            current,
-            target_epoch: self.group.assignment_epoch(),
-            target,
-            subscribes: &|id: Uuid| {
-                topics.by_id(id).is_some_and(|topic| self.group.subscribes(metadata, topic.name))
-            },
-            subscription_changed,
-            is_taken: &|id, partition| {
-                self.group.owner(id, partition).is_some_and(|owner| owner != member_id)
-            },
-            owned: request.topic_partitions.as_deref(),
-        };
-        if let Some(next) = reconciliation.next()? {
-            self.move_member(member_id, next)?;
-        }
-        Ok(())
+        Ok(self.set_member(member_id, known, after)?)
     }
 }
 

@@ -9,7 +9,7 @@ use super::heartbeat::not_found;
 use super::member::{CurrentAssignment, LEFT_STATIC_EPOCH};
 use super::members::{check_instance, unknown_instance, unknown_member};
 use crate::group::GroupCoordinator;
-use crate::group::modern::{Refusal, Stop};
+use crate::group::modern::{Refusal, Stop, Topics};
 use crate::group::request::text;
 use crate::runtime::Outcome;
 
@@ -17,6 +17,7 @@ impl GroupCoordinator {
     pub(super) fn leave_consumer_group(
         &self,
         now: Now,
+        topics: &dyn Topics,
         request: &ConsumerGroupHeartbeatRequest<'_>,
     ) -> Result<(Outcome<Self>, ConsumerGroupHeartbeatResponse<'static>), Stop> {
         let group_id = &request.group_id;
@@ -52,6 +53,8 @@ impl GroupCoordinator {
             member_epoch: request.member_epoch,
             ..ConsumerGroupHeartbeatResponse::default()
         };
-        Ok((edit.finish(), response))
+        let outcome =
+            if self.may_downgrade(&edit.group) { self.downgrade(edit, topics)? } else { edit.finish() };
+        Ok((outcome, response))
     }
 }

@@ -5,14 +5,17 @@
 //! works on a copy ([`edit`]), writes records that change the copy at once, and decides on what is so then.
 
 mod assignor;
+mod classic;
 mod config;
 mod describe;
 mod edit;
+mod embedded;
 mod group;
 mod heartbeat;
 mod leave;
 mod member;
 mod members;
+mod migration;
 mod offsets;
 mod reconcile;
 mod record;

@@ -3,15 +3,101 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::Uuid;
+use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
+
 use super::assignor::{Assignee, Assignees};
 use super::edit::ConsumerEdit;
-use super::{Assignor, ConsumerRecord, ResolvedRegex, TargetEpoch, regex};
+use super::reconcile::Reconciliation;
+use super::{Assignor, ConsumerRecord, Member, MemberMetadata, ResolvedRegex, TargetEpoch, regex};
 use crate::CommitError;
 use crate::group::modern::{Partitions, Stop, Topics, metadata_hash};
 
+/// What a request changes in what a member subscribes to.
+pub(super) struct SubscriptionChange {
+    names_changed: bool,
+    regex_changed: bool,
+    assignor_changed: bool,
+}
+
 impl ConsumerEdit<'_> {
+    /// Writes what a member wants, if that is new.
+    pub(super) fn set_member(
+        &mut self,
+        member_id: &Arc<str>,
+        before: Option<MemberMetadata>,
+        after: MemberMetadata,
+    ) -> Result<SubscriptionChange, CommitError> {
+        let is_same = before.as_ref() == Some(&after);
+        let before = before.unwrap_or_default();
+        let mut change = SubscriptionChange {
+            names_changed: after.subscribed_topic_names != before.subscribed_topic_names,
+            regex_changed: after.subscribed_topic_regex != before.subscribed_topic_regex,
+            assignor_changed: false,
+        };
+        if !is_same {
+            let assignor = self.assignor();
+            self.write(ConsumerRecord::Member(member_id.clone(), Some(after)))?;
+            change.assignor_changed = self.assignor() != assignor;
+            if change.regex_changed {
+                self.forget_regexes()?;
+            }
+        }
+        Ok(change)
+    }
+
+    /// What follows from a request of a member: the group's epoch, its target, and how far the member can go.
+    pub(super) fn settle(
+        &mut self,
+        member_id: &Arc<str>,
+        topics_seen: Option<i64>,
+        change: &SubscriptionChange,
+        topics: &dyn Topics,
+        assignment_interval_ms: i32,
+        owned: Option<&[TopicPartitions]>,
+    ) -> Result<(), Stop> {
+        let subscription_changed = change.names_changed || change.regex_changed;
+        let unseen = topics_seen != Some(topics.version());
+        let resolved = (unseen || change.regex_changed) && self.resolve_regexes(topics)?;
+        let bump = subscription_changed || change.assignor_changed || resolved;
+        if bump || unseen || self.group.epoch() > self.group.assignment_epoch() {
+            self.refresh(topics, bump)?;
+        }
+        self.topics_seen = unseen.then(|| topics.version());
+        self.update_target(topics, assignment_interval_ms)?;
+        self.reconcile(member_id, topics, subscription_changed, owned)
+    }
+
+    /// Brings a member as far towards its target as it can go now.
+    fn reconcile(
+        &mut self,
+        member_id: &Arc<str>,
+        topics: &dyn Topics,
+        subscription_changed: bool,
+        owned: Option<&[TopicPartitions]>,
+    ) -> Result<(), Stop> {
+        let Some(Member { metadata, current, target }) = self.group.member(member_id) else { return Ok(()) };
+        let reconciliation = Reconciliation {
+            current,
+            target_epoch: self.group.assignment_epoch(),
+            target,
+            subscribes: &|id: Uuid| {
+                topics.by_id(id).is_some_and(|topic| self.group.subscribes(metadata, topic.name))
+            },
+            subscription_changed,
+            is_taken: &|id, partition| {
+                self.group.owner(id, partition).is_some_and(|owner| owner != member_id)
+            },
+            owned,
+        };
+        if let Some(next) = reconciliation.next()? {
+            self.move_member(member_id, next)?;
+        }
+        Ok(())
+    }
+
     /// Matches every pattern of the group against the topics. Says whether one matches others than before.
-    pub(super) fn resolve_regexes(&mut self, topics: &dyn Topics) -> Result<bool, Stop> {
+    fn resolve_regexes(&mut self, topics: &dyn Topics) -> Result<bool, Stop> {
         let mut changed = false;
         for pattern in self.group.subscribed_regexes() {
             // What is in the log was compiled once; a limit that a later version lowers must not stop the group.
@@ -29,7 +115,7 @@ impl ConsumerEdit<'_> {
     }
 
     /// A new epoch where the group's topics are not as they were, or where there is a reason for one anyway.
-    pub(super) fn refresh(&mut self, topics: &dyn Topics, bump: bool) -> Result<(), CommitError> {
+    fn refresh(&mut self, topics: &dyn Topics, bump: bool) -> Result<(), CommitError> {
         let hash = metadata_hash(topics, self.group.subscribed_topics());
         if bump || hash != self.group.metadata_hash() {
             self.bump(hash)?;
@@ -55,11 +141,7 @@ impl ConsumerEdit<'_> {
     }
 
     /// The target for the group's epoch, unless the last is from a moment ago: many members that come together make one.
-    pub(super) fn update_target(
-        &mut self,
-        topics: &dyn Topics,
-        assignment_interval_ms: i32,
-    ) -> Result<(), CommitError> {
+    fn update_target(&mut self, topics: &dyn Topics, assignment_interval_ms: i32) -> Result<(), CommitError> {
         let last_ms = self.group.assignment_timestamp_ms();
         let too_early = last_ms != 0
             && self.now.unix_ms >= last_ms

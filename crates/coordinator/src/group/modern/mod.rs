@@ -11,4 +11,4 @@ mod topics;
 pub(super) use metadata_hash::metadata_hash;
 pub use partitions::Partitions;
 pub(super) use refusal::{Refusal, Stop};
-pub use topics::{Topic, Topics};
+pub use topics::{NoTopics, Topic, Topics};

@@ -26,6 +26,13 @@ pub(in crate::group) enum Stop {
     Unwritable(CommitError),
 }
 
+impl Stop {
+    /// For an API that says nothing in words.
+    pub(in crate::group) fn from_code(error: ErrorCode) -> Self {
+        Self::Refused(Refusal::new(error, ""))
+    }
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

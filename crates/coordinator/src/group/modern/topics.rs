@@ -33,3 +33,29 @@ pub trait Topics: Debug {
     /// The racks of the replicas of a partition, sorted, one for every replica whose broker has one.
     fn racks(&self, id: Uuid, partition: i32) -> Vec<&str>;
 }
+
+/// A cluster without topics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTopics;
+
+impl Topics for NoTopics {
+    fn version(&self) -> i64 {
+        0
+    }
+
+    fn by_name(&self, _name: &str) -> Option<Topic<'_>> {
+        None
+    }
+
+    fn by_id(&self, _id: Uuid) -> Option<Topic<'_>> {
+        None
+    }
+
+    fn all(&self) -> Box<dyn Iterator<Item = Topic<'_>> + '_> {
+        Box::new(std::iter::empty())
+    }
+
+    fn racks(&self, _id: Uuid, _partition: i32) -> Vec<&str> {
+        Vec::new()
+    }
+}

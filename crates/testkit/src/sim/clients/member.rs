@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use coordinator::group::{JoinContext, Request, Response};
+use coordinator::group::{JoinContext, NoTopics, Request, Response};
 use metadata::ClusterImage;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::leave_group_request::MemberIdentity;
@@ -169,6 +169,7 @@ impl Member {
             client_id: &client_id,
             client_host: "/127.0.0.1",
             member_uuid: Uuid::from_random(scene.random.next_u128()),
+            topics: &NoTopics,
         };
         let metadata = [0, 0, 0, 0, 0, 1, 0, 1, b't', 0xff, 0xff, 0xff, self.subscription];
         let request = JoinGroupRequest {
@@ -216,7 +217,7 @@ impl Member {
         // A static member that comes back gets what it had, under another member id.
         let owner = instance.clone().unwrap_or_else(|| member_id.clone());
         let asked = Asked::Sync { group: self.group, generation_id: self.generation_id, owner };
-        self.ask(scene, node, pending, asked, Request::SyncGroup(&request));
+        self.ask(scene, node, pending, asked, Request::SyncGroup(&NoTopics, &request));
     }
 
     fn heartbeat(&mut self, scene: &mut Scene, node: &mut Node, pending: &mut BTreeMap<Token, Pending>) {
@@ -228,7 +229,7 @@ impl Member {
             group_instance_id: instance.as_deref().map(Str::Borrowed),
             ..HeartbeatRequest::default()
         };
-        self.ask(scene, node, pending, Asked::Heartbeat, Request::Heartbeat(&request));
+        self.ask(scene, node, pending, Asked::Heartbeat, Request::Heartbeat(&NoTopics, &request));
     }
 
     fn leave(&mut self, scene: &mut Scene, node: &mut Node, pending: &mut BTreeMap<Token, Pending>) {
@@ -242,7 +243,7 @@ impl Member {
             }],
             ..LeaveGroupRequest::default()
         };
-        self.ask(scene, node, pending, Asked::Leave, Request::LeaveGroup(5, &request));
+        self.ask(scene, node, pending, Asked::Leave, Request::LeaveGroup(5, &NoTopics, &request));
         let asked = self.asked;
         self.forget();
         self.asked = asked;

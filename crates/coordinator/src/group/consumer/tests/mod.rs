@@ -5,6 +5,7 @@
 //! command wants it: `beat` says nothing but the epoch, `ack` says what it has.
 
 mod heartbeat;
+mod migration;
 mod offsets;
 mod records;
 mod statics;
@@ -13,18 +14,26 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
+use protocol::messages::consumer_protocol_subscription::TopicPartition as OwnedPartition;
+use protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use protocol::messages::leave_group_request::MemberIdentity;
 use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
-use protocol::messages::{ConsumerGroupHeartbeatRequest, ListGroupsRequest, OffsetCommitRequest};
-use protocol::wire::Str;
+use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use protocol::messages::{
+    ConsumerGroupHeartbeatRequest, ConsumerProtocolSubscription, HeartbeatRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, SyncGroupRequest,
+};
+use protocol::wire::{Str, Writer};
 use protocol::{ErrorCode, Uuid};
 
+use super::embedded::{read_assignment, write_assignment};
 use super::{ConsumerContext, ConsumerGroupSettings};
 use crate::group::harness::Shell;
 use crate::group::modern::Topics as _;
 use crate::group::modern::testing::{TestTopics, id};
-use crate::group::{GroupConfig, Request, Response};
-use crate::runtime::Reply;
+use crate::group::{GroupConfig, JoinContext, Request, Response};
+use crate::runtime::{Reply, ReplyToken};
 
 /// Runs a script against a fresh coordinator and the topics `t` (3 partitions) and `u` (2).
 fn check(steps: &[(&str, &str)]) {
@@ -62,6 +71,8 @@ struct Script {
     clients: BTreeMap<String, Client>,
     /// Who asked last.
     asking: String,
+    /// Which classic member waits for which answer.
+    asked: BTreeMap<ReplyToken, String>,
     uuids: u8,
 }
 
@@ -72,7 +83,15 @@ impl Script {
         topics.put("u", id(2), 2);
         let settings = config.consumer.settings;
         let clients = BTreeMap::new();
-        Self { shell: Shell::new(config), topics, settings, clients, asking: String::new(), uuids: 0 }
+        Self {
+            shell: Shell::new(config),
+            topics,
+            settings,
+            clients,
+            asking: String::new(),
+            asked: BTreeMap::new(),
+            uuids: 0,
+        }
     }
 
     fn run(&mut self, command: &str) -> String {
@@ -117,6 +136,9 @@ impl Script {
                     ..OffsetFetchRequestGroup::default()
                 };
                 self.shell.ask(Request::OffsetFetch(&request, false));
+            }
+            "classic-join" | "classic-sync" | "classic-beat" | "classic-leave" => {
+                self.classic(words[0], &options);
             }
             kind => self.heartbeat(kind, &options),
         }
@@ -184,6 +206,140 @@ impl Script {
         self.shell.ask(Request::ConsumerGroupHeartbeat(context, &request));
     }
 
+    /// What a consumer of the classic protocol asks, with the assignor `range`.
+    fn classic(&mut self, kind: &str, options: &BTreeMap<&str, &str>) {
+        let name = self.asking.clone();
+        let client = self.clients.entry(name.clone()).or_default().clone();
+        self.asked.insert(self.shell.next_token(), name.clone());
+        let member_id = match options.get("id") {
+            Some(&"none") => String::new(),
+            Some(id) => (*id).to_owned(),
+            None => client.member_id,
+        };
+        let instance = options.get("instance").map(|id| Str::Borrowed(*id));
+        match kind {
+            "classic-join" => {
+                let topics = options.get("topics").copied().unwrap_or("t").split(',');
+                let mut owned: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+                for (id, partition) in &client.owned {
+                    owned.entry(self.topics.by_id(*id).unwrap().name).or_default().push(*partition);
+                }
+                let subscription = ConsumerProtocolSubscription {
+                    topics: topics.map(Str::Borrowed).collect(),
+                    owned_partitions: owned
+                        .into_iter()
+                        .map(|(topic, partitions)| OwnedPartition {
+                            topic: topic.into(),
+                            partitions,
+                            ..OwnedPartition::default()
+                        })
+                        .collect(),
+                    ..ConsumerProtocolSubscription::default()
+                };
+                let mut writer = Writer::new();
+                writer.i16(3);
+                subscription.encode(&mut writer, 3).unwrap();
+                let metadata = writer.into_bytes();
+                let protocol = options.get("protocol").copied().unwrap_or("range");
+                let request = JoinGroupRequest {
+                    group_id: "g".into(),
+                    member_id: member_id.into(),
+                    group_instance_id: instance,
+                    session_timeout_ms: 10_000,
+                    rebalance_timeout_ms: 30_000,
+                    protocol_type: options.get("type").copied().unwrap_or("consumer").into(),
+                    protocols: vec![JoinGroupRequestProtocol {
+                        name: protocol.into(),
+                        metadata: metadata.as_slice().into(),
+                        ..JoinGroupRequestProtocol::default()
+                    }],
+                    ..JoinGroupRequest::default()
+                };
+                self.uuids += 1;
+                let context = JoinContext {
+                    version: options.get("v").map_or(3, |version| version.parse().unwrap()),
+                    client_id: &name,
+                    client_host: "/127.0.0.1",
+                    member_uuid: Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.uuids]),
+                    topics: &self.topics,
+                };
+                self.shell.ask(Request::JoinGroup(context, &request));
+            }
+            "classic-sync" => {
+                let assignments = options.get("assign").copied().unwrap_or("").split(';').filter_map(|one| {
+                    let (member, partitions) = one.split_once(':')?;
+                    let partitions = partitions.split(',').filter(|one| !one.is_empty());
+                    let partitions: Vec<_> = partitions.map(|one| self.partition(one)).collect();
+                    let bytes = write_assignment(partitions, &self.topics, &[0, 3]);
+                    Some(SyncGroupRequestAssignment {
+                        member_id: self.clients[member].member_id.clone().into(),
+                        assignment: bytes.to_vec().into(),
+                        ..SyncGroupRequestAssignment::default()
+                    })
+                });
+                let request = SyncGroupRequest {
+                    group_id: "g".into(),
+                    generation_id: client.epoch,
+                    member_id: member_id.into(),
+                    group_instance_id: instance,
+                    assignments: assignments.collect(),
+                    ..SyncGroupRequest::default()
+                };
+                self.shell.ask(Request::SyncGroup(&self.topics, &request));
+            }
+            "classic-beat" => {
+                let request = HeartbeatRequest {
+                    group_id: "g".into(),
+                    generation_id: client.epoch,
+                    member_id: member_id.into(),
+                    group_instance_id: instance,
+                    ..HeartbeatRequest::default()
+                };
+                self.shell.ask(Request::Heartbeat(&self.topics, &request));
+            }
+            _ => {
+                let identity = MemberIdentity {
+                    member_id: member_id.into(),
+                    group_instance_id: instance,
+                    ..MemberIdentity::default()
+                };
+                let request = LeaveGroupRequest {
+                    group_id: "g".into(),
+                    members: vec![identity],
+                    ..LeaveGroupRequest::default()
+                };
+                self.shell.ask(Request::LeaveGroup(5, &self.topics, &request));
+            }
+        }
+    }
+
+    /// The answers to classic members, who may have asked long ago.
+    fn describe_classic(&mut self, reply: &Reply<Response>) -> String {
+        let name = self.asked.remove(&reply.token).unwrap();
+        let client = self.clients.get_mut(&name).unwrap();
+        match &reply.response {
+            Response::JoinGroup(response) => {
+                client.member_id = response.member_id.to_string();
+                if response.error_code != 0 {
+                    return format!("{name}: {}", error(response.error_code));
+                }
+                client.epoch = response.generation_id;
+                let leads = if response.leader == response.member_id { " leads" } else { "" };
+                format!("{name}: joined {}{leads}", response.generation_id)
+            }
+            Response::SyncGroup(response) if response.error_code == 0 => {
+                let assigned = read_assignment(&response.assignment, &self.topics).unwrap();
+                client.owned = assigned.iter().collect();
+                let owned = client.owned.clone();
+                format!("{name}: synced [{}]", self.names(&owned))
+            }
+            Response::SyncGroup(response) => format!("{name}: {}", error(response.error_code)),
+            Response::Heartbeat(response) => format!("{name}: {}", error(response.error_code)),
+            Response::LeaveGroup(response) => format!("{name}: {}", error(response.members[0].error_code)),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn commit(&mut self, options: &BTreeMap<&str, &str>) {
         let name = self.asking.clone();
         let client = self.clients.get(&name).cloned().unwrap_or_default();
@@ -193,7 +349,7 @@ impl Script {
         let request = OffsetCommitRequest {
             group_id: "g".into(),
             generation_id_or_member_epoch: options.get("epoch").map_or(epoch, |epoch| epoch.parse().unwrap()),
-            member_id: name.into(),
+            member_id: if client.member_id.is_empty() { name } else { client.member_id }.into(),
             topics: vec![OffsetCommitRequestTopic {
                 name: topic.name.to_owned().into(),
                 topic_id,
@@ -298,7 +454,7 @@ impl Script {
                 });
                 error(response.error_code) + &offsets.collect::<String>()
             }
-            other => panic!("{other:?}"),
+            _ => self.describe_classic(reply),
         }
     }
 }
