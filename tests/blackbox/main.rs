@@ -22,5 +22,6 @@ mod produce;
 mod produce_consume;
 mod retention;
 mod server;
+mod share_state;
 mod topics;
 mod transactions;

@@ -34,7 +34,7 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
         _ if keys.is_empty() => {}
         GROUP => node.create_internal_topic(OFFSETS_TOPIC).await,
         TRANSACTION => node.create_internal_topic(TRANSACTIONS_TOPIC).await,
-        SHARE if keys.iter().any(|key| SharePartitionKey::parse(key).is_some()) => {
+        SHARE if keys.iter().any(|key| is_share_partition(&request, key)) => {
             node.create_internal_topic(SHARE_STATE_TOPIC).await;
         }
         _ => {}
@@ -70,10 +70,8 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
     let is_here = match key_type {
         GROUP => node.groups().coordinators.coordinator_of(key).is_some(),
         TRANSACTION => node.transactions().coordinators.coordinator_of(key).is_some(),
-        SHARE if request.version >= SHARES && SharePartitionKey::parse(key).is_some() => {
-            node.shares().coordinators.coordinator_of(key).is_some()
-        }
-        SHARE => return refusal(ErrorCode::InvalidRequest, "This is not the key of a share-partition."),
+        SHARE if is_share_partition(request, key) => node.shares().coordinators.coordinator_of(key).is_some(),
+        SHARE => return refusal(ErrorCode::InvalidRequest, invalid_request_message(request.version)),
         _ => {
             let message = "There are coordinators of groups, of transactions and of share-partitions only.";
             return refusal(ErrorCode::InvalidRequest, message);
@@ -90,6 +88,21 @@ fn find<'a>(node: &Node, request: &Request, key_type: i8, key: &Str<'a>) -> Coor
         port: i32::from(address.port),
         error_message: success_message(request.version),
         ..Coordinator::default()
+    }
+}
+
+/// Whether there is a share coordinator for the key.
+fn is_share_partition(request: &Request, key: &str) -> bool {
+    request.version >= SHARES && SharePartitionKey::parse(key).is_some()
+}
+
+/// What Kafka says of a key that cannot be: with several keys at once, nothing.
+const fn invalid_request_message(version: i16) -> &'static str {
+    if version < BATCHED {
+        "This most likely occurs because of a request being malformed by the client library or the message was sent \
+         to an incompatible broker. See the broker logs for more details."
+    } else {
+        ""
     }
 }
 
