@@ -1,4 +1,5 @@
 import java.util.Map;
+import java.util.TreeMap;
 
 /** EndTxn in every state, of both versions of transactions; late and again on other connections. */
 final class EndScripts {
@@ -17,6 +18,9 @@ final class EndScripts {
             checks.put("EndTxn: " + what + " of v2, late, while the next one is open", script -> late(script, commit, true));
             checks.put("EndTxn: " + what + " of v1, late, while the next one is open", script -> late(script, commit, false));
         }
+        checks.put("EndTxn: one transaction right after the other, v1", script -> oneAfterTheOther(script, false));
+        checks.put("EndTxn: one transaction right after the other, v2", script -> oneAfterTheOther(script, true));
+        checks.put("EndTxn: while the one before is being ended", EndScripts::whileEnding);
         checks.put("EndTxn: of the other version", EndScripts::mixed);
         checks.put("EndTxn: identities", EndScripts::identities);
     }
@@ -76,6 +80,37 @@ final class EndScripts {
             s.say("more is written", p.produce(v2 ? RawProducer.PRODUCE_V2 : RawProducer.PRODUCE_V1, topic, 0, "w"));
             s.say("its own end", s.shown(p.endAnswer(v2 ? RawProducer.END_V2 : RawProducer.END_V1, true)));
             s.say("state", s.state(p));
+        }
+    }
+
+    /** While the coordinator still writes the markers of the one before. What asks for another try is asked again. */
+    private static void oneAfterTheOther(Script s, boolean v2) throws Exception {
+        String topic = s.topic(3);
+        RawProducer p = s.producer();
+        Map<String, Integer> answers = new TreeMap<>();
+        for (int i = 0; i < 300; i++) {
+            if (!v2) answers.merge("add " + p.add(3, topic, i % 3), 1, Integer::sum);
+            answers.merge("produce " + p.produce(v2 ? RawProducer.PRODUCE_NEWEST : RawProducer.PRODUCE_V1, topic, i % 3, "v"), 1, Integer::sum);
+            if (i % 3 == 0) answers.merge("abort " + p.abort(v2 ? RawProducer.END_V2 : RawProducer.END_V1), 1, Integer::sum);
+            else answers.merge("commit " + p.commit(v2 ? RawProducer.END_V2 : RawProducer.END_V1), 1, Integer::sum);
+        }
+        s.say("answers", answers);
+        s.say("state", s.state(p));
+        s.say("partition", s.producers(topic, 0));
+    }
+
+    /** With the epoch that the end was answered with: to be asked again, until there is an answer to nothing being open. */
+    private static void whileEnding(Script s) throws Exception {
+        String topic = s.topic(30);
+        for (boolean before : new boolean[] {true, false}) {
+            for (boolean commit : new boolean[] {true, false}) {
+                s.versions((before ? "commit, then " : "abort, then ") + (commit ? "commit" : "abort"), VERSIONS, version -> {
+                    RawProducer p = s.producer();
+                    for (int i = 0; i < 30; i++) p.produce(RawProducer.PRODUCE_V2, topic, i, "v");
+                    p.end(RawProducer.END_V2, before);
+                    return RawProducer.patiently(() -> p.end(version, commit)) + ", state " + s.state(p);
+                });
+            }
         }
     }
 

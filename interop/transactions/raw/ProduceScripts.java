@@ -74,15 +74,15 @@ final class ProduceScripts {
             if (version == RawProducer.PRODUCE_V1) p.add(3, topic, 0, 1);
             s.say("v" + version, p.produce(version, topic, 0, "v"));
             for (int partition : new int[] {0, 1}) {
+                s.say("no transactional id, partition " + partition, s.twin(p).produce(version, null, topic, partition, "v"));
+                s.say("an empty transactional id, partition " + partition, s.twin(p).produce(version, "", topic, partition, "v"));
+                s.say("a transactional id of nobody, partition " + partition, s.twin(p).produce(version, "nobody", topic, partition, "v"));
+                s.say("another's transactional id, partition " + partition, s.twin(p).produce(version, s.producer().transactionalId, topic, partition, "v"));
                 s.say("a newer epoch, partition " + partition, s.twin(p, 1).produce(version, topic, partition, "v"));
                 s.say("an older epoch, partition " + partition, s.twin(p, -1).produce(version, topic, partition, "v"));
                 RawProducer wrong = s.twin(p);
                 wrong.become(p.producerId + 1000, p.epoch);
                 s.say("another producer id, partition " + partition, wrong.produce(version, topic, partition, "v"));
-                s.say("no transactional id, partition " + partition, s.twin(p).produce(version, null, topic, partition, "v"));
-                s.say("an empty transactional id, partition " + partition, s.twin(p).produce(version, "", topic, partition, "v"));
-                s.say("a transactional id of nobody, partition " + partition, s.twin(p).produce(version, "nobody", topic, partition, "v"));
-                s.say("another's transactional id, partition " + partition, s.twin(p).produce(version, s.producer().transactionalId, topic, partition, "v"));
             }
             s.say("state", s.state(p));
             s.say("partitions", s.producers(topic, 0) + " " + s.producers(topic, 1));

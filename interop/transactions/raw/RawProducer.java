@@ -35,6 +35,7 @@ final class RawProducer implements AutoCloseable {
     static final int COMMIT_V1 = 4;
     /** And the first of those that do. */
     static final int PRODUCE_V2 = 12;
+    static final int PRODUCE_NEWEST = 13;
     static final int END_V2 = 5;
     static final int COMMIT_V2 = 5;
     static final int INIT = 5;
@@ -46,8 +47,15 @@ final class RawProducer implements AutoCloseable {
     int timeoutMs = 60_000;
     final Map<String, Integer> sequences = new HashMap<>();
     private final String bootstrap;
+    /** Of those that Produce of version 13 on knows by their ids alone. */
+    private final Map<String, Uuid> topicIds;
 
     RawProducer(String bootstrap, String transactionalId) throws IOException {
+        this(bootstrap, transactionalId, Map.of());
+    }
+
+    RawProducer(String bootstrap, String transactionalId, Map<String, Uuid> topicIds) throws IOException {
+        this.topicIds = topicIds;
         this.bootstrap = bootstrap;
         this.wire = new Wire(bootstrap);
         this.transactionalId = transactionalId;
@@ -55,7 +63,7 @@ final class RawProducer implements AutoCloseable {
 
     /** As it is now, on a connection of its own: what is sent late or again. */
     RawProducer twin() throws IOException {
-        RawProducer twin = new RawProducer(bootstrap, transactionalId);
+        RawProducer twin = new RawProducer(bootstrap, transactionalId, topicIds);
         twin.producerId = producerId;
         twin.epoch = epoch;
         twin.timeoutMs = timeoutMs;
@@ -123,7 +131,7 @@ final class RawProducer implements AutoCloseable {
             ? MemoryRecords.withIdempotentRecords(Compression.NONE, producerId, epoch, sequence, records)
             : MemoryRecords.withTransactionalRecords(Compression.NONE, producerId, epoch, sequence, records);
         ProduceRequestData request = new ProduceRequestData().setTransactionalId(named).setAcks((short) -1).setTimeoutMs(10_000);
-        request.topicData().add(new ProduceRequestData.TopicProduceData().setName(topic).setTopicId(Uuid.ZERO_UUID)
+        request.topicData().add(new ProduceRequestData.TopicProduceData().setName(topic).setTopicId(topicIds.getOrDefault(topic, Uuid.ZERO_UUID))
             .setPartitionData(List.of(new ProduceRequestData.PartitionProduceData().setIndex(partition).setRecords(batch))));
         return patiently(() -> {
             ProduceResponseData answer = wire.ask(version, request);

@@ -6,7 +6,9 @@ import java.util.List;
 import java.util.Map;
 
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.CreateTopicsResult;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.DescribeProducersRequestData;
 import org.apache.kafka.common.message.DescribeProducersResponseData;
 import org.apache.kafka.common.message.DescribeTransactionsRequestData;
@@ -27,6 +29,7 @@ final class Script implements AutoCloseable {
     private final Map<Long, Character> producerIds = new HashMap<>();
     private final Map<String, String> names = new HashMap<>();
     private final List<RawProducer> producers = new ArrayList<>();
+    private final Map<String, Uuid> topicIds = new HashMap<>();
     private final Admin admin;
     private int topics;
     private int groups;
@@ -45,7 +48,8 @@ final class Script implements AutoCloseable {
     String topic(int partitions) throws Exception {
         String name = run + "-topic-" + topics;
         names.put(name, String.valueOf((char) ('T' + topics++)));
-        admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
+        CreateTopicsResult created = admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1)));
+        topicIds.put(name, created.topicId(name).get());
         // Apache Kafka answers a change before its brokers show it.
         for (int i = 0; i < partitions; i++) {
             int partition = i;
@@ -71,7 +75,7 @@ final class Script implements AutoCloseable {
 
     /** A producer with a transactional id that nobody used. */
     RawProducer fresh() throws IOException {
-        return keep(new RawProducer(bootstrap, run + "-id-" + producers.size()));
+        return keep(new RawProducer(bootstrap, run + "-id-" + producers.size(), topicIds));
     }
 
     /** And with a producer id; its epoch is 0. */
