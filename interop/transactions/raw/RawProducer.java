@@ -45,6 +45,7 @@ final class RawProducer implements AutoCloseable {
     long producerId = -1;
     short epoch = -1;
     int timeoutMs = 60_000;
+    long ageMs;
     final Map<String, Integer> sequences = new HashMap<>();
     private final String bootstrap;
     /** Of those that Produce of version 13 on knows by their ids alone. */
@@ -126,7 +127,7 @@ final class RawProducer implements AutoCloseable {
     /** One batch, transactional where there is a transactional id. */
     String produce(int version, String named, String topic, int partition, String... values) throws IOException {
         int sequence = sequences.getOrDefault(topic + "-" + partition, 0);
-        SimpleRecord[] records = Arrays.stream(values).map(value -> new SimpleRecord(System.currentTimeMillis(), null, value.getBytes())).toArray(SimpleRecord[]::new);
+        SimpleRecord[] records = Arrays.stream(values).map(value -> new SimpleRecord(System.currentTimeMillis() - ageMs, null, value.getBytes())).toArray(SimpleRecord[]::new);
         MemoryRecords batch = transactionalId == null
             ? MemoryRecords.withIdempotentRecords(Compression.NONE, producerId, epoch, sequence, records)
             : MemoryRecords.withTransactionalRecords(Compression.NONE, producerId, epoch, sequence, records);
