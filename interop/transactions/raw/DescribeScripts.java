@@ -107,8 +107,12 @@ final class DescribeScripts {
         RawProducer second = s.producer();
         RawProducer third = s.producer();
         first.produce(RawProducer.PRODUCE_V2, topic, 0, "a");
+        // Each at a time of its own.
+        Thread.sleep(3);
         second.produce(RawProducer.PRODUCE_V2, topic, 0, "b", "b");
+        Thread.sleep(3);
         third.produce(RawProducer.PRODUCE_V2, topic, 0, "c");
+        Thread.sleep(3);
         offsets(s, "all open", topic);
         second.abort(RawProducer.END_V2);
         s.state(second);
