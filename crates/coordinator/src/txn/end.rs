@@ -88,7 +88,8 @@ fn decide(request: EndTxn<'_>, transaction: &Transaction) -> Result<Decision, Er
     }
     let is_current = claim.producer_epoch == transaction.producer_epoch;
     let is_valid = match transaction.state {
-        State::PrepareCommit | State::PrepareAbort if raises => is_repeated,
+        // The epoch that the last end was answered with is the client's already, while its markers are being written.
+        State::PrepareCommit | State::PrepareAbort if raises => is_repeated || is_current,
         State::CompleteCommit | State::CompleteAbort if raises => {
             is_repeated || is_repeated_at_the_last || is_current
         }
@@ -101,8 +102,7 @@ fn decide(request: EndTxn<'_>, transaction: &Transaction) -> Result<Decision, Er
     let as_asked = |asked: bool, yes| if asked { Ok(yes) } else { Err(ErrorCode::InvalidTxnState) };
     match transaction.state {
         State::Ongoing => Ok(Decision::Prepare),
-        State::PrepareCommit if committed => Err(ErrorCode::ConcurrentTransactions),
-        State::PrepareAbort if !committed => Err(ErrorCode::ConcurrentTransactions),
+        State::PrepareCommit | State::PrepareAbort => Err(ErrorCode::ConcurrentTransactions),
         // With the second version a client may abort what has no partition that it has heard of.
         State::Empty => as_asked(!committed && version.raises_epoch(), Decision::Prepare),
         State::CompleteCommit | State::CompleteAbort if version.raises_epoch() && !is_repeated => {
@@ -130,7 +130,7 @@ mod tests {
             ("commit t 999:0 v=0", "INVALID_PRODUCER_ID_MAPPING"),
             ("commit t 1000:0 v=0", "1000:0"),
             ("commit t 1000:0 v=0", "CONCURRENT_TRANSACTIONS"),
-            ("abort t 1000:0 v=0", "INVALID_TXN_STATE"),
+            ("abort t 1000:0 v=0", "CONCURRENT_TRANSACTIONS"),
             ("describe t", "PrepareCommit 1000:0 a-0"),
             ("markers", "t 1000:0 commit a-0"),
             ("describe t", "CompleteCommit 1000:0"),
@@ -153,8 +153,13 @@ mod tests {
             ("commit t 1000:0", "1000:1"),
             ("describe t", "PrepareCommit 1000:1 a-0"),
             ("commit t 1000:0", "CONCURRENT_TRANSACTIONS"),
-            ("commit t 1000:1", "PRODUCER_FENCED"),
-            ("abort t 1000:0", "INVALID_TXN_STATE"),
+            ("abort t 1000:0", "CONCURRENT_TRANSACTIONS"),
+            // A client whose first write of the next one has to wait may end it, or an older one of its kind.
+            ("commit t 1000:1", "CONCURRENT_TRANSACTIONS"),
+            ("abort t 1000:1", "CONCURRENT_TRANSACTIONS"),
+            ("abort t 1000:1 v=0", "CONCURRENT_TRANSACTIONS"),
+            ("commit t 1000:0 v=0", "PRODUCER_FENCED"),
+            ("commit t 1000:2", "PRODUCER_FENCED"),
             ("markers", "t 1000:1 commit a-0"),
             // The answer was lost.
             ("commit t 1000:0", "1000:1"),

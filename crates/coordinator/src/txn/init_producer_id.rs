@@ -176,7 +176,7 @@ mod tests {
             ("describe t", "PrepareAbort 1000:1 a-0 b-1"),
             ("init t", "CONCURRENT_TRANSACTIONS"),
             ("add t 1000:0 a-0", "PRODUCER_FENCED"),
-            ("commit t 1000:0", "INVALID_TXN_STATE"),
+            ("commit t 1000:0", "CONCURRENT_TRANSACTIONS"),
             ("markers", "t 1000:1 abort a-0 b-1"),
             ("describe t", "CompleteAbort 1000:1"),
             ("init t", "1000:2"),
