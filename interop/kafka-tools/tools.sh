@@ -20,6 +20,7 @@ tool_class() {
     e2e-latency) echo org.apache.kafka.tools.EndToEndLatency ;;
     verifiable-producer) echo org.apache.kafka.tools.VerifiableProducer ;;
     verifiable-consumer) echo org.apache.kafka.tools.VerifiableConsumer ;;
+    transactions) echo org.apache.kafka.tools.TransactionsCommand ;;
     dump-log) echo org.apache.kafka.tools.DumpLogSegments ;;
     *) echo "no such tool: $1" >&2; exit 2 ;;
   esac
@@ -56,8 +57,12 @@ run_tool() { # tool argument...
       return ;;
   esac
   [ -n "$driver_pid" ] && kill -0 "$driver_pid" 2>/dev/null || driver_start
-  # After the arguments, because of kafka-cluster's sub-commands.
-  [ "$tool" = dump-log ] || set -- "$@" --bootstrap-server "$BOOTSTRAP"
+  case $tool in
+    dump-log) ;;
+    transactions) set -- --bootstrap-server "$BOOTSTRAP" "$@" ;;
+    # After the arguments, because of kafka-cluster's sub-commands.
+    *) set -- "$@" --bootstrap-server "$BOOTSTRAP" ;;
+  esac
   line=$output$'\t'$input$'\t'$seconds$'\t'$(tool_class "$tool")
   for argument in "$@"; do line+=$'\t'$argument; done
   printf '%s\n' "$line" >&"${driver[1]}"

@@ -88,7 +88,7 @@ fn decide(request: EndTxn<'_>, transaction: &Transaction) -> Result<Decision, Er
     }
     let is_current = claim.producer_epoch == transaction.producer_epoch;
     let is_valid = match transaction.state {
-        // The next transaction may have begun for the client, and ended, before this one is over.
+        // The epoch that the last end was answered with is the client's already, while its markers are being written.
         State::PrepareCommit | State::PrepareAbort if raises => is_repeated || is_current,
         State::CompleteCommit | State::CompleteAbort if raises => {
             is_repeated || is_repeated_at_the_last || is_current
@@ -154,9 +154,11 @@ mod tests {
             ("describe t", "PrepareCommit 1000:1 a-0"),
             ("commit t 1000:0", "CONCURRENT_TRANSACTIONS"),
             ("abort t 1000:0", "CONCURRENT_TRANSACTIONS"),
-            // Of the next transaction.
+            // A client whose first write of the next one has to wait may end it, or an older one of its kind.
             ("commit t 1000:1", "CONCURRENT_TRANSACTIONS"),
             ("abort t 1000:1", "CONCURRENT_TRANSACTIONS"),
+            ("abort t 1000:1 v=0", "CONCURRENT_TRANSACTIONS"),
+            ("commit t 1000:0 v=0", "PRODUCER_FENCED"),
             ("commit t 1000:2", "PRODUCER_FENCED"),
             ("markers", "t 1000:1 commit a-0"),
             // The answer was lost.
