@@ -51,11 +51,14 @@ async fn write(node: &Node, index: i32, markers: WriteMarkers) {
         if left.is_empty() {
             let told = transactions.ask_coordinator(&coordinator, Request::MarkersWritten(&markers)).await;
             transactions.completed.wake();
-            match told {
-                // Its record could not be written; but who asks a coordinator that is gone need not ask again.
-                Some(Response::Done(ErrorCode::CoordinatorNotAvailable)) => {}
-                _ => return,
+            if let None | Some(Response::Done(ErrorCode::None | ErrorCode::InvalidTxnState)) = told {
+                return;
             }
+        }
+        // Something could not be written. Where the coordinator is gone, the next one begins anew.
+        let is_here = transactions.coordinators.of_partition(index);
+        if is_here.is_none_or(|here| !Arc::ptr_eq(&here, &coordinator)) {
+            return;
         }
         tokio::time::sleep(RETRY_BACKOFF).await;
     }

@@ -76,6 +76,9 @@ impl TransactionCoordinator {
         }
         let begin = |next, last| Ok(Decision::Begin(Box::new(next), last));
         let Some(before) = before else {
+            if self.transactions.len() >= self.config.max_transactional_ids {
+                return Err(ErrorCode::PolicyViolation);
+            }
             // Who has lost everything, its id too, begins anew.
             let Some(fresh) = fresh else { return Ok(Decision::NeedsProducerId) };
             return begin(Transaction::new(fresh, timeout_ms, now.unix_ms), None);
@@ -120,7 +123,8 @@ impl TransactionCoordinator {
 
 #[cfg(test)]
 mod tests {
-    use super::super::harness::check;
+    use super::super::TransactionConfig;
+    use super::super::harness::{check, check_with};
 
     #[test]
     fn every_begin_has_an_epoch_of_its_own() {
@@ -145,6 +149,20 @@ mod tests {
             ("init t timeout=900001", "INVALID_TRANSACTION_TIMEOUT"),
             ("init t timeout=900000", "1000:0"),
         ]);
+    }
+
+    #[test]
+    fn there_are_so_many_ids_and_no_more() {
+        let config = TransactionConfig { max_transactional_ids: 1, ..TransactionConfig::default() };
+        check_with(
+            config,
+            &[
+                ("init t", "1000:0"),
+                ("init u", "POLICY_VIOLATION"),
+                ("init t", "1000:1"),
+                ("list", "t=Empty"),
+            ],
+        );
     }
 
     #[test]
