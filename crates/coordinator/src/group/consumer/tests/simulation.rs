@@ -513,8 +513,8 @@ impl Simulation {
         }
         let wants: Vec<Wish> = self.clients.iter().map(|client| client.wish).collect();
         for _ in 0..60 {
-            for index in 0..self.clients.len() {
-                self.clients[index].wish = wants[index];
+            for (index, wish) in wants.iter().enumerate() {
+                self.clients[index].wish = *wish;
                 self.beat(index);
             }
             self.shell.pass(1_000);
