@@ -3,7 +3,7 @@ import logging
 import threading
 import time
 
-from confluent_kafka import (OFFSET_BEGINNING, OFFSET_END, TIMESTAMP_CREATE_TIME, Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions,
+from confluent_kafka import (OFFSET_BEGINNING, OFFSET_END, TIMESTAMP_CREATE_TIME, Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, ConsumerGroupType,
                              KafkaError, KafkaException, Producer, TopicCollection, TopicPartition)
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
@@ -502,6 +502,59 @@ def static_member_comes_back_to_its_partitions():
     assert len(first.assignment) == 2
     first.leave()
     second.leave()
+
+
+@check
+def consumer_protocol_two_members_share_and_one_leaves():
+    name = topic(4)
+    group, client = f"{name}-group", admin()
+    first = Member(name, group, client_id="first", group_protocol="consumer")
+    until(lambda: shares(first) == [4])
+    second = Member(name, group, client_id="second", group_protocol="consumer", group_remote_assignor="range")
+    until(lambda: shares(first, second) == [2, 2])
+    for partition in range(4):
+        produce(name, [b"x"] * 5, partition)
+    until(lambda: len(first.records) == len(second.records) == 10)
+
+    def described():
+        return all_of(client.describe_consumer_groups([group])).popitem()[1]
+    until(lambda: described().state == ConsumerGroupState.STABLE)
+    assert described().type == ConsumerGroupType.CONSUMER, described().type
+    assert {member.client_id for member in described().members} == {"first", "second"}
+    assert sorted(len(member.assignment.topic_partitions) for member in described().members) == [2, 2]
+    first.leave()
+    until(lambda: shares(second) == [4])
+    second.leave()
+    until(lambda: described().state == ConsumerGroupState.EMPTY)
+
+
+@check
+def consumer_protocol_static_member_comes_back_to_its_partitions():
+    name = topic(4)
+    group = f"{name}-group"
+    first = Member(name, group, group_instance_id="first", group_protocol="consumer")
+    second = Member(name, group, group_instance_id="second", group_protocol="consumer")
+    until(lambda: shares(first, second) == [2, 2])
+    before = set(second.assignment)
+    second.leave()
+    second = Member(name, group, group_instance_id="second", group_protocol="consumer")
+    until(lambda: second.assignment == before)
+    assert len(first.assignment) == 2
+    first.leave()
+    second.leave()
+
+
+@check
+def consumer_protocol_members_of_both_protocols_share():
+    name = topic(4)
+    group = f"{name}-group"
+    classic = Member(name, group, session_timeout_ms=6000, heartbeat_interval_ms=500)
+    until(lambda: shares(classic) == [4])
+    member = Member(name, group, group_protocol="consumer")
+    until(lambda: shares(classic, member) == [2, 2])
+    member.leave()
+    until(lambda: shares(classic) == [4])
+    classic.leave()
 
 
 @check

@@ -47,6 +47,20 @@ func addGroups(add func(string, func(c))) {
 	}
 	add("group of two shares, one joins, one leaves", func(c c) { c.twoShare() })
 	add("group of two, one dies", func(c c) { c.oneDies() })
+	// KIP-848: the broker assigns.
+	for name, balancer := range interop.Each(map[string]kgo.GroupBalancer{
+		"uniform": kgo.StickyBalancer(), "range": kgo.RangeBalancer(),
+	}) {
+		add("consumer protocol: group of two shares by "+name, func(c c) {
+			c.twoShare(kgo.ServerSideBalancer(), kgo.Balancers(balancer))
+		})
+	}
+	add("consumer protocol: a pattern of topics", func(c c) {
+		topic := c.topic(1)
+		c.produceTimes(topic, 1000, 2000)
+		client := c.client(inGroup(c.Name(), "^"+topic+"$", kgo.ConsumeRegex(), kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))...)
+		c.Equal(values(c.poll(client, 2)), "[0 1]", "the records")
+	})
 }
 
 func (c c) twoShare(options ...kgo.Opt) {

@@ -37,8 +37,12 @@ final class Checks {
         this.only = only;
     }
 
+    boolean wants(String name) {
+        return name.contains(only);
+    }
+
     void check(String name, Check check) {
-        if (!name.contains(only)) return;
+        if (!wants(name)) return;
         Throwable[] trouble = new Throwable[1];
         Thread thread = new Thread(() -> {
             try {
@@ -142,6 +146,11 @@ final class Checks {
 
     String topic(int partitions, String... configs) throws Exception {
         String name = name();
+        create(name, partitions, configs);
+        return name;
+    }
+
+    void create(String name, int partitions, String... configs) throws Exception {
         Map<String, String> properties = new HashMap<>();
         for (int i = 0; i < configs.length; i += 2) properties.put(configs[i], configs[i + 1]);
         try (Admin admin = admin()) {
@@ -156,7 +165,6 @@ final class Checks {
             // And its properties are in force a moment later still.
             if (configs.length > 0) Thread.sleep(300);
         }
-        return name;
     }
 
     List<RecordMetadata> produce(String topic, int partition, int count, Object... options) throws Exception {

@@ -6,6 +6,7 @@ public final class Main {
         new ConsumerChecks(checks).run();
         new AdminChecks(checks).run();
         new GroupChecks(checks).run();
+        new ConsumerProtocolChecks(checks).run();
         checks.finish();
     }
 }

@@ -50,6 +50,10 @@ impl ConsumerEdit<'_> {
                 let unreleased = self.group.member(&existing).is_some_and(|member| {
                     !member.is_classic() && member.current.member_epoch != LEFT_STATIC_EPOCH
                 });
+                if unreleased && existing == *member_id {
+                    // It has not got the answer to its join, or starts over. Kafka takes it for another of its instance id.
+                    return Ok(());
+                }
                 if unreleased {
                     let message = format!(
                         "Static member {member_id} with instance id {instance_id} cannot join the group because \

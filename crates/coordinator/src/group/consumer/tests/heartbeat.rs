@@ -153,7 +153,8 @@ fn the_group_is_full() {
         &[
             ("join a instance=i", "a: 2 [t-0,t-1,t-2]"),
             ("join b", "b: GROUP_MAX_SIZE_REACHED"),
-            ("join a instance=i id=a", "a: UNRELEASED_INSTANCE_ID"),
+            ("join a instance=i", "a: 2 [t-0,t-1,t-2]"),
+            ("join b instance=i", "b: UNRELEASED_INSTANCE_ID"),
             ("pause a instance=i", "a: -2"),
             ("join c instance=i", "c: 2 [t-0,t-1,t-2]"),
         ],

@@ -8,6 +8,7 @@ mod heartbeat;
 mod migration;
 mod offsets;
 mod records;
+mod simulation;
 mod statics;
 
 use std::collections::BTreeMap;
