@@ -28,6 +28,8 @@ type Suite struct {
 	module string
 	checks []check
 	not    map[string]string
+	// Scenarios that it has to have.
+	scenarios []string
 }
 
 type check struct {
@@ -35,8 +37,15 @@ type check struct {
 	run  func(*C)
 }
 
-// New suite of a client, which comes in a module.
+// New suite of a client, which comes in a module: of all Scenarios.
 func New(client, module string) *Suite {
+	suite := Own(client, module)
+	suite.scenarios = Scenarios()
+	return suite
+}
+
+// Own checks of a client, and no others.
+func Own(client, module string) *Suite {
 	return &Suite{client: client, module: module, not: map[string]string{}}
 }
 
@@ -81,7 +90,7 @@ func (s *Suite) Main() {
 			fmt.Printf("ok   %s\n", check.name)
 		}
 	}
-	for _, name := range Scenarios() {
+	for _, name := range s.scenarios {
 		if why, not := s.not[name]; not && strings.Contains(name, only) {
 			fmt.Printf("none %s: %s\n", name, why)
 		}
@@ -111,7 +120,7 @@ func (s *Suite) complete() []check {
 		has[check.name] = true
 	}
 	checks := s.checks
-	for _, name := range Scenarios() {
+	for _, name := range s.scenarios {
 		if _, not := s.not[name]; !has[name] && !not {
 			checks = append(checks, check{name, func(c *C) { c.Fail("the client has no such check") }})
 		}
