@@ -23,5 +23,6 @@ mod produce_consume;
 mod retention;
 mod server;
 mod share_state;
+mod shares;
 mod topics;
 mod transactions;

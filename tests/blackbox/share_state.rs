@@ -17,20 +17,20 @@ const STATE_TOPIC: &str = "__share_group_state";
 const SHARE: i8 = 2;
 
 /// A client of the coordinator of one share-partition.
-struct Leader<'w> {
+pub(crate) struct Leader<'w> {
     wire: &'w mut Wire,
     topic: Topic,
     partition: i32,
 }
 
 impl<'w> Leader<'w> {
-    fn of(wire: &'w mut Wire, topic: Topic, partition: i32) -> Self {
+    pub(crate) fn of(wire: &'w mut Wire, topic: Topic, partition: i32) -> Self {
         let key = format!("g:{}:{partition}", topic.id);
         eventually("a share coordinator", || (find(wire, 6, &key) == NONE).then_some(()));
         Self { wire, topic, partition }
     }
 
-    fn initialize(&mut self, state_epoch: i32, start_offset: i64) -> i16 {
+    pub(crate) fn initialize(&mut self, state_epoch: i32, start_offset: i64) -> i16 {
         let partition = self.partition;
         let partition =
             initialize::PartitionData { partition, state_epoch, start_offset, ..Default::default() };
@@ -93,7 +93,7 @@ impl<'w> Leader<'w> {
         answer.results[0].partitions[0].error_code
     }
 
-    fn summary(&mut self, version: i16) -> summary::PartitionResult<'static> {
+    pub(crate) fn summary(&mut self, version: i16) -> summary::PartitionResult<'static> {
         let partition = read_summary::PartitionData { partition: self.partition, ..Default::default() };
         let topic = read_summary::ReadStateSummaryData {
             topic_id: self.topic.id,

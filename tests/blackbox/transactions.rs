@@ -25,7 +25,7 @@ fn start() -> Node {
 
 /// How a client does transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// Partitions are added before, the epoch stays.
     First,
     /// Partitions are added by what is written to them, every transaction has its epoch.
@@ -36,7 +36,7 @@ const KINDS: [Kind; 2] = [Kind::First, Kind::Second];
 
 /// A producer as a client has it.
 #[derive(Clone, Copy, Debug)]
-struct Producer {
+pub(crate) struct Producer {
     transactional_id: &'static str,
     kind: Kind,
     id: i64,
@@ -46,7 +46,7 @@ struct Producer {
 
 impl Producer {
     /// Asks until nothing is in the way.
-    fn begin(wire: &mut Wire, transactional_id: &'static str, kind: Kind) -> Self {
+    pub(crate) fn begin(wire: &mut Wire, transactional_id: &'static str, kind: Kind) -> Self {
         Self::begin_with(wire, transactional_id, kind, 60_000)
     }
 
@@ -107,7 +107,7 @@ impl Producer {
     }
 
     /// Writes to partition 0 as its kind does.
-    fn put(&mut self, wire: &mut Wire, topic: Topic, values: &[&str]) -> i64 {
+    pub(crate) fn put(&mut self, wire: &mut Wire, topic: Topic, values: &[&str]) -> i64 {
         let version = match self.kind {
             Kind::First => {
                 assert_eq!(self.add(wire, topic), NONE);
@@ -134,7 +134,7 @@ impl Producer {
         answer.error_code
     }
 
-    fn end(&mut self, wire: &mut Wire, committed: bool) {
+    pub(crate) fn end(&mut self, wire: &mut Wire, committed: bool) {
         assert_eq!(self.try_end(wire, committed), NONE);
     }
 }

@@ -87,6 +87,8 @@ rows! {
     ConsumerGroupDescribe => consumer_group_describe,
     ListConfigResources => list_config_resources,
     DescribeTopicPartitions => describe_topic_partitions,
+    ShareFetch => share_fetch,
+    ShareAcknowledge => share_acknowledge,
     InitializeShareGroupState => initialize_share_group_state,
     ReadShareGroupState => read_share_group_state,
     WriteShareGroupState => write_share_group_state,

@@ -311,6 +311,7 @@ fn remove(node: &Arc<Node>, topic: &Topic) {
     forget_offsets(node, topic);
     let node = Arc::clone(node);
     let topic_id = topic.id;
+    node.share_partitions.forget_topic(topic_id);
     node.runtime.clone().spawn(async move { node.shares().forget(topic_id).await });
 }
 

@@ -54,6 +54,7 @@ mod producer_ids;
 mod purgatory;
 mod request;
 mod server;
+mod share_partitions;
 mod shares;
 mod takeover;
 mod throttle;

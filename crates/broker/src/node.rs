@@ -29,6 +29,7 @@ use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::purgatory::Watch;
 use crate::request::Peer;
+use crate::share_partitions::SharePartitions;
 use crate::shares::ShareCoordinators;
 use crate::transactions::Transactions;
 
@@ -43,6 +44,7 @@ pub(crate) struct Node {
     pub(crate) groups: Arc<Groups>,
     pub(crate) transactions: Arc<Transactions>,
     pub(crate) shares: Arc<ShareCoordinators>,
+    pub(crate) share_partitions: SharePartitions,
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) metrics: Arc<Metrics>,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -14,6 +15,8 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit};
 /// What is known of the connection a request came by.
 #[derive(Debug)]
 pub(crate) struct Peer {
+    /// Which connection: no other has had this number.
+    pub(crate) connection: u64,
     /// The listener's name, such as `PLAINTEXT`.
     pub(crate) listener: Arc<str>,
     /// The address the client reached us by: what it is told where nothing is advertised.
@@ -25,7 +28,9 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(listener: Arc<str>, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { listener, local, remote, produce_turn: Mutex::new(()) }
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+        let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+        Self { connection, listener, local, remote, produce_turn: Mutex::new(()) }
     }
 
     /// The turn to append what this connection produces. Waits for those that were polled before and have it still.

@@ -41,6 +41,8 @@ pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 pub(crate) mod read_share_group_state;
 pub(crate) mod read_share_group_state_summary;
+pub(crate) mod share_acknowledge;
+pub(crate) mod share_fetch;
 pub(crate) mod sync_group;
 pub(crate) mod txn_offset_commit;
 pub(crate) mod write_share_group_state;

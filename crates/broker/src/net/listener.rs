@@ -87,7 +87,9 @@ pub(crate) async fn serve(
                     _place: place,
                 };
                 tokio::spawn(async move {
+                    let node = Arc::clone(&connection.node);
                     let ended = connection.run().await;
+                    node.share_partitions.disconnected(&node, peer.connection);
                     note_end(&peer, &ended);
                 });
             }

@@ -50,6 +50,7 @@ use crate::net::listener::{self, Listener, Shared};
 use crate::node::Node;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::share_partitions::{self, SharePartitions};
 use crate::shares::{self, ShareCoordinators};
 use crate::transactions::{self, Transactions};
 use crate::{admin, cleaner, coordinators, homes, housekeeping, offline};
@@ -162,6 +163,9 @@ pub async fn start(config: ServerConfig, loggers: Loggers) -> Result<Running, St
         groups: Arc::clone(&groups),
         transactions: Arc::clone(&transactions),
         shares: Arc::clone(&shares),
+        share_partitions: SharePartitions::new(
+            usize::try_from(config.configs.int("group.share.max.share.sessions")).unwrap_or(0),
+        ),
         fetch_sessions: Mutex::new(FetchSessions::new(
             config.network.max_incremental_fetch_session_cache_slots as usize,
         )),
@@ -260,6 +264,7 @@ fn serve(
     tokio::spawn(transactions::write_markers(Arc::clone(&node), stopping.clone()));
     tokio::spawn(coordinators::drive(Arc::clone(&node.shares().coordinators), stopping.clone()));
     tokio::spawn(shares::prune(Arc::clone(&node), stopping.clone()));
+    tokio::spawn(share_partitions::end_locks(Arc::clone(&node), stopping.clone()));
     let cleaner = tokio::spawn(cleaner::run(Arc::clone(&node), stopping.clone()));
     tokio::spawn(housekeeping::run(Arc::clone(&node), stopping));
     node.ready.store(true, Ordering::Release);

@@ -34,7 +34,7 @@ pub use acknowledge::Acknowledgement;
 pub use acquire::{AcquireLimits, AcquireMode, AcquiredRecords, Fetched, OffsetRange};
 pub use config::SharePartitionConfig;
 pub use record_state::{AcknowledgeType, DeadLetterCause};
-pub use write::{DeadLetter, Effects, Write, WriteId, Written};
+pub use write::{DeadLetter, Effects, Write, WriteId, Written, member_error};
 
 use in_flight::InFlight;
 

@@ -123,7 +123,7 @@ impl SharePartition {
 
     /// A write has ended, well or with the error that the share coordinator, or who asked it, has told.
     pub fn written(&mut self, id: WriteId, error: ErrorCode) -> Written {
-        let mut written = Written { error: told(error), ..Written::default() };
+        let mut written = Written { error: member_error(error), ..Written::default() };
         written.fenced = is_fenced(written.error);
         for range in self.writes.remove(&id).unwrap_or_default() {
             self.in_flight.change(range.first_offset, range.last_offset, |run| match &run.state {
@@ -180,7 +180,7 @@ impl SharePartition {
 }
 
 /// What a member is told of an error of the share coordinator.
-fn told(error: ErrorCode) -> ErrorCode {
+pub fn member_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::NotCoordinator
         | ErrorCode::CoordinatorNotAvailable
