@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use metadata::Feature;
 use protocol::ApiKey;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -26,6 +27,12 @@ impl Row {
     /// The versions served: those that are stable in Kafka 4.4.
     pub(crate) const fn versions(&self) -> RangeInclusive<i16> {
         self.api.stable_versions()
+    }
+
+    /// Whether clients are told of it: the APIs of share groups only with the whole of them.
+    pub(crate) fn is_advertised(&self) -> bool {
+        let is_of_shares = matches!(self.api, ApiKey::ShareFetch | ApiKey::ShareAcknowledge);
+        !is_of_shares || Feature::served().any(|feature| feature.name == Feature::SHARE_VERSION)
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Feature {
 impl Feature {
     /// The consumer protocol of KIP-848.
     pub const GROUP_VERSION: &'static str = "group.version";
+    /// Share groups (KIP-932).
+    pub const SHARE_VERSION: &'static str = "share.version";
     /// How transactions are done (KIP-890).
     pub const TRANSACTION_VERSION: &'static str = "transaction.version";
 
@@ -22,7 +24,7 @@ impl Feature {
     pub const ALL: [Self; 5] = [
         Self { name: "eligible.leader.replicas.version", latest: 1, is_served: false },
         Self { name: Self::GROUP_VERSION, latest: 1, is_served: true },
-        Self { name: "share.version", latest: 2, is_served: false },
+        Self { name: Self::SHARE_VERSION, latest: 2, is_served: false },
         Self { name: "streams.version", latest: 1, is_served: false },
         Self { name: Self::TRANSACTION_VERSION, latest: 2, is_served: true },
     ];

@@ -72,7 +72,7 @@ pub(crate) fn unsupported_version(correlation_id: i32) -> Result<Answer, Malform
 }
 
 fn api_keys() -> Vec<ApiVersion> {
-    let rows = APIS.iter().map(|api| {
+    let rows = APIS.iter().filter(|row| row.is_advertised()).map(|api| {
         let versions = api.versions();
         // librdkafka before 2.8 takes a broker without Produce 0 for one without any Produce (KAFKA-18659).
         let low = if api.api == ApiKey::Produce { 0 } else { *versions.start() };
