@@ -1,5 +1,6 @@
 //! The gauges of a node, computed when somebody looks: under the names of the JMX exporter and of kafka_exporter.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::groups::OFFSETS_TOPIC;
@@ -157,12 +158,16 @@ impl Node {
     }
 
     fn group_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {
-        let (mut current, mut lag, mut states) =
-            (vec![], vec![], std::collections::BTreeMap::<String, usize>::new());
+        let (mut current, mut lag) = (vec![], vec![]);
+        let (mut states, mut consumer_states) =
+            (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
         for coordinator in self.groups().coordinators.all() {
             coordinator.inspect(|machine| {
                 for (state, count) in machine.counts() {
                     *states.entry(state.to_string()).or_default() += count;
+                }
+                for (state, count) in machine.consumer_counts() {
+                    *consumer_states.entry(state.to_string()).or_default() += count;
                 }
                 for (group, topic, index, committed) in machine.durable().offsets().iter() {
                     let labels = || {
@@ -184,8 +189,20 @@ impl Node {
         }
         gauge("kafka_consumergroup_current_offset", "The committed offset of a group.", current);
         gauge("kafka_consumergroup_lag", "Records that a group has not committed yet.", lag);
-        let rows = states.into_iter().map(|(state, count)| (vec![("state", state)], count as f64));
-        gauge("kafka_coordinator_group_groupmetadatamanager_numgroups", "Groups by state.", rows.collect());
+        let by_state = |states: BTreeMap<String, usize>| {
+            let rows = states.into_iter().map(|(state, count)| (vec![("state", state)], count as f64));
+            rows.collect()
+        };
+        gauge(
+            "kafka_coordinator_group_groupmetadatamanager_numgroups",
+            "Classic groups by state.",
+            by_state(states),
+        );
+        gauge(
+            "kafka_coordinator_group_group_coordinator_metrics_consumer_group_count",
+            "Consumer groups (KIP-848) by state.",
+            by_state(consumer_states),
+        );
     }
 
     fn directory_gauges(&self, gauge: &mut dyn FnMut(&'static str, &'static str, Vec<Row>)) {

@@ -49,7 +49,7 @@ use stdx::Now;
 use classic::ClassicGroup;
 pub use classic::GroupState;
 pub use config::{GroupConfig, Limits};
-use consumer::ConsumerGroup;
+use consumer::{ConsumerGroup, ConsumerGroupState};
 pub use durable::Durable;
 use edit::Edit;
 pub use metadata::{GroupMetadata, MemberMetadata};
@@ -129,7 +129,7 @@ impl GroupCoordinator {
         self.group(group_id).map(|group| group.state())
     }
 
-    /// For the gauges.
+    /// For the gauges: how many classic groups are in which state.
     pub fn counts(&self) -> GroupCounts {
         let mut counts = GroupCounts::new();
         for group_id in self.durable.group_ids() {
@@ -138,6 +138,15 @@ impl GroupCoordinator {
             }
             let state = self.soft.groups.get(group_id).map_or(GroupState::Empty, ClassicGroup::state);
             *counts.entry(state).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The same of consumer groups.
+    pub fn consumer_counts(&self) -> BTreeMap<ConsumerGroupState, usize> {
+        let mut counts = BTreeMap::new();
+        for group in self.durable.consumer.values() {
+            *counts.entry(group.state()).or_default() += 1;
         }
         counts
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use imbl::OrdMap;
 use protocol::Uuid;
 
-use super::member::{Member, MemberMetadata, Parts};
+use super::member::{CurrentAssignment, Member, MemberMetadata, Parts};
 use super::record::ConsumerRecord;
 use super::state::ConsumerGroupState;
 
@@ -115,6 +115,11 @@ impl ConsumerGroup {
     /// A member.
     pub fn member(&self, member_id: &str) -> Option<Member<'_>> {
         self.members.get(member_id)?.member()
+    }
+
+    /// What a member has; nothing for one that is not there.
+    pub(super) fn current(&self, member_id: &str) -> Arc<CurrentAssignment> {
+        self.members.get(member_id).and_then(|parts| parts.current.clone()).unwrap_or_default()
     }
 
     /// A member and its id as the group has it.

@@ -64,7 +64,7 @@ impl GroupCoordinator {
             let known = edit.group.member_entry(&request.member_id).map(|(id, _)| id.clone());
             known.unwrap_or_else(|| Arc::from(&*request.member_id))
         };
-        let before = edit.group.member(&member_id).map(|member| member.current.clone()).unwrap_or_default();
+        let before = edit.group.current(&member_id);
         edit.identify(&member_id, request)?;
 
         let topics = context.topics;
@@ -74,7 +74,7 @@ impl GroupCoordinator {
         edit.settle(&member_id, seen, &change, topics, interval_ms, request.topic_partitions.as_deref())?;
         edit.schedule_session(&member_id, context.settings.session_timeout_ms);
 
-        let after = edit.group.member(&member_id).map(|member| member.current.clone()).unwrap_or_default();
+        let after = edit.group.current(&member_id);
         let is_full = request.rebalance_timeout_ms != -1
             && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
             && request.topic_partitions.is_some();
@@ -82,7 +82,7 @@ impl GroupCoordinator {
         let response = ConsumerGroupHeartbeatResponse {
             member_id: Some(text(&member_id)),
             member_epoch: after.member_epoch,
-            heartbeat_interval_ms: context.settings.heartbeat_interval_ms,
+            heartbeat_interval_ms: edit.heartbeat_interval_ms(&after, context.settings.heartbeat_interval_ms),
             assignment: told.then(|| assignment(&after)),
             ..ConsumerGroupHeartbeatResponse::default()
         };
@@ -140,6 +140,9 @@ impl ConsumerEdit<'_> {
         request: &ConsumerGroupHeartbeatRequest<'_>,
     ) -> Result<SubscriptionChange, Stop> {
         let member = self.group.member(member_id);
+        if member.is_some_and(|member| says_nothing_new(member.metadata, context, request)) {
+            return Ok(SubscriptionChange::default());
+        }
         let known = member.map(|member| member.metadata.clone());
         let before = known
             .clone()
@@ -164,11 +167,7 @@ impl ConsumerEdit<'_> {
             after.rebalance_timeout_ms = request.rebalance_timeout_ms;
         }
         if let Some(names) = &request.subscribed_topic_names {
-            let same = names.len() == before.subscribed_topic_names.len()
-                && names.iter().all(|name| before.subscribed_topic_names.contains(&**name));
-            if !same {
-                after.subscribed_topic_names = names.iter().map(|name| Arc::from(&**name)).collect();
-            }
+            after.subscribed_topic_names = names.iter().map(|name| Arc::from(&**name)).collect();
         }
         if let Some(pattern) = &after.subscribed_topic_regex
             && after.subscribed_topic_regex != before.subscribed_topic_regex
@@ -177,6 +176,23 @@ impl ConsumerEdit<'_> {
         }
         Ok(self.set_member(member_id, known, after)?)
     }
+}
+
+/// What most heartbeats are: nothing is said of the member but that it lives, and of what it has.
+fn says_nothing_new(
+    known: &MemberMetadata,
+    context: &ConsumerContext<'_>,
+    request: &ConsumerGroupHeartbeatRequest<'_>,
+) -> bool {
+    request.rack_id.is_none()
+        && request.rebalance_timeout_ms == -1
+        && request.subscribed_topic_names.is_none()
+        && request.subscribed_topic_regex.is_none()
+        && request.server_assignor.is_none()
+        && known.instance_id.as_deref() == request.instance_id.as_deref()
+        && known.classic.is_none()
+        && *known.client_id == *context.client_id
+        && *known.client_host == *context.client_host
 }
 
 fn shared(before: &Arc<str>, now: &str) -> Arc<str> {

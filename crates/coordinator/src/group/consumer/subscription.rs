@@ -9,11 +9,14 @@ use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use super::assignor::{Assignee, Assignees};
 use super::edit::ConsumerEdit;
 use super::reconcile::Reconciliation;
-use super::{Assignor, ConsumerRecord, Member, MemberMetadata, ResolvedRegex, TargetEpoch, regex};
+use super::{
+    Assignor, ConsumerRecord, CurrentAssignment, Member, MemberMetadata, ResolvedRegex, TargetEpoch, regex,
+};
 use crate::CommitError;
 use crate::group::modern::{Partitions, Stop, Topics, metadata_hash};
 
 /// What a request changes in what a member subscribes to.
+#[derive(Default)]
 pub(super) struct SubscriptionChange {
     names_changed: bool,
     regex_changed: bool,
@@ -66,6 +69,17 @@ impl ConsumerEdit<'_> {
         self.topics_seen = unseen.then(|| topics.version());
         self.update_target(topics, assignment_interval_ms)?;
         self.reconcile(member_id, topics, subscription_changed, owned)
+    }
+
+    /// When a member is to come back. While the group is on its way, or may soon be as others have just come too, that is ten
+    /// times as soon as set: it is at rest again when everybody has spoken, and the interval is what each of them would wait for.
+    pub(super) fn heartbeat_interval_ms(&self, current: &CurrentAssignment, interval_ms: i32) -> i32 {
+        let target_epoch = self.group.assignment_epoch();
+        let since_target_ms = self.now.unix_ms.saturating_sub(self.group.assignment_timestamp_ms());
+        let is_calm = self.group.epoch() == target_epoch
+            && current.is_reconciled_to(target_epoch)
+            && !(0..i64::from(interval_ms)).contains(&since_target_ms);
+        if is_calm { interval_ms } else { (interval_ms / 10).max(1) }
     }
 
     /// Brings a member as far towards its target as it can go now.

@@ -259,3 +259,25 @@ fn what_cannot_be_written_has_not_happened() {
         ("join b", "b: 3 []"),
     ]);
 }
+
+#[test]
+fn members_come_back_soon_while_the_group_is_on_its_way() {
+    check(&[
+        ("join a", "a: 2 [t-0,t-1,t-2]"),
+        ("interval", "500"),
+        ("pass 5000", ""),
+        ("beat a", "a: 2"),
+        ("interval", "5000"),
+        ("join b", "b: 3 []"),
+        ("interval", "500"),
+        ("pass 5000", ""),
+        ("beat b", "b: 3"),
+        ("interval", "500"),
+        ("beat a", "a: 2 [t-0,t-1]"),
+        ("interval", "500"),
+        ("ack a", "a: 3"),
+        ("interval", "5000"),
+        ("beat b", "b: 3 [t-2]"),
+        ("interval", "5000"),
+    ]);
+}

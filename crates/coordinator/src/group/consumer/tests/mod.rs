@@ -75,6 +75,8 @@ struct Script {
     /// Which classic member waits for which answer.
     asked: BTreeMap<ReplyToken, String>,
     uuids: u8,
+    /// When the last who sent a heartbeat is to come back.
+    interval_ms: i32,
 }
 
 impl Script {
@@ -92,6 +94,7 @@ impl Script {
             asking: String::new(),
             asked: BTreeMap::new(),
             uuids: 0,
+            interval_ms: 0,
         }
     }
 
@@ -109,6 +112,7 @@ impl Script {
                 self.topics.put(name, id, count);
             }
             "no-topic" => self.topics.remove(name),
+            "interval" => return self.interval_ms.to_string(),
             "pass" => self.shell.pass(name.parse().unwrap()),
             "restart" => self.shell.reload(),
             "fail-append" => self.shell.append_error = Some(crate::CommitError::NotEnoughReplicas),
@@ -387,6 +391,7 @@ impl Script {
                     return format!("{name}: {error}");
                 }
                 let member_id = response.member_id.as_deref().unwrap_or("").to_owned();
+                self.interval_ms = response.heartbeat_interval_ms;
                 let client = self.clients.entry(name.clone()).or_default();
                 client.epoch = response.member_epoch;
                 client.member_id.clone_from(&member_id);
