@@ -1,10 +1,10 @@
 # Compiling and running the small Java programs of a folder. Sourced after checks.sh.
 
-# Compiles into a folder of the cache that is named by the sources' content; prints it.
+# Compiles into a folder of the cache that is named by the class path and the content of the sources; prints it.
 compile() { # class-path source...
   local path=$1 key out
   shift
-  key=$(cat "$@" | sha256sum | cut -c1-16)
+  key=$({ echo "$path"; cat "$@"; } | sha256sum | cut -c1-16)
   out=$INTEROP_CACHE/classes/$(basename "$(dirname "$(dirname "$1")")")-$key
   if [ ! -f "$out/.complete" ]; then
     command -v javac >/dev/null || { echo "javac is needed (a JDK, 17 or newer)" >&2; return 1; }

@@ -13,6 +13,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 
 /** What the checks start from: transactional producers, and readers of either isolation level. */
@@ -120,5 +121,15 @@ final class Given {
 
     static int epoch(Admin admin, String transactionalId) throws Exception {
         return described(admin, transactionalId).producerEpoch();
+    }
+
+    /** With whatever error of the client. */
+    static void refused(Checks.Check check) throws Exception {
+        try {
+            check.run();
+        } catch (KafkaException e) {
+            return;
+        }
+        throw new AssertionError("it was not refused");
     }
 }

@@ -19,7 +19,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 
@@ -132,7 +131,7 @@ final class WholeChecks {
             producer.beginTransaction();
             Given.send(producer, topic, 0, "a");
             Checks.raises(RecordTooLargeException.class, () -> Given.send(producer, topic, 0, "x".repeat(5000)));
-            Checks.raises(KafkaException.class, producer::commitTransaction);
+            Given.refused(producer::commitTransaction);
             producer.abortTransaction();
             producer.beginTransaction();
             Given.send(producer, topic, 0, "b");

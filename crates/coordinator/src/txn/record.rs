@@ -114,6 +114,19 @@ mod tests {
     }
 
     #[test]
+    fn a_new_id_was_its_own_before() {
+        // As Apache Kafka 4.3.1 writes it: previousProducerId in a tagged field, and no transaction version yet.
+        let written =
+            record("t", Some(&Transaction::new(ProducerId(7), 60_000, 5)), TransactionVersion::V2).unwrap();
+        let mut expect = vec![0, 1];
+        expect.extend([0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0xea, 0x60, 0, 0]);
+        expect.extend([0, 0, 0, 0, 0, 0, 0, 5]);
+        expect.extend([0xff; 8]);
+        expect.extend([1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(written.value.as_deref(), Some(&expect[..]));
+    }
+
+    #[test]
     fn the_first_version_has_no_tagged_fields() {
         let written = record("t", Some(&ongoing()), TransactionVersion::V0).unwrap();
         assert_eq!(written.value.as_ref().unwrap()[..2], [0, 0]);

@@ -128,7 +128,7 @@ pub(super) const fn is_exhausted(epoch: ProducerEpoch) -> bool {
 pub struct Transaction {
     /// The id that its producer has.
     pub producer_id: ProducerId,
-    /// The one before, where epochs ran out; else the same, or none.
+    /// The one before, where epochs ran out; else the same, or none in records of the first version.
     pub previous_producer_id: ProducerId,
     /// The one that the producer has once the markers are written, where epochs run out.
     pub next_producer_id: ProducerId,
@@ -153,7 +153,7 @@ impl Transaction {
     pub(super) fn new(producer_id: ProducerId, timeout_ms: i32, now_ms: i64) -> Self {
         Self {
             producer_id,
-            previous_producer_id: NO_PRODUCER,
+            previous_producer_id: producer_id,
             next_producer_id: NO_PRODUCER,
             producer_epoch: ProducerEpoch(0),
             timeout_ms,
