@@ -53,6 +53,9 @@ offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=3
 group.initial.rebalance.delay.ms=0
 P
   [ $# -gt 0 ] && printf '%s\n' "$@" >> "$node_dir/server.properties"

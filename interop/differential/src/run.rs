@@ -108,8 +108,14 @@ impl Runner {
             Action::Quiet | Action::Until { .. } => self.prepare(step, named).map_err(failed),
             Action::Ask { wait } => {
                 let api = self.api(&step.api)?;
-                let (low, high) = self.versions.both(&step.api)?;
-                let version = step.version.unwrap_or(version.clamp(low, high));
+                let version = match step.version {
+                    // Also of an API that is not advertised yet.
+                    Some(version) => version,
+                    None => {
+                        let (low, high) = self.versions.both(&step.api)?;
+                        version.clamp(low, high)
+                    }
+                };
                 let asked = format!("{} {version}: {title}", api.name);
                 let frames = self.frames(&api, version, step, named).map_err(failed)?;
                 if !*wait {
@@ -208,8 +214,10 @@ impl Runner {
     /// Asks without comparing, at the newest version.
     fn prepare(&mut self, step: &Step, named: &BTreeMap<&str, &str>) -> Result<(), String> {
         let api = self.api(&step.api)?;
-        let (_, high) = self.versions.both(&step.api)?;
-        let version = step.version.unwrap_or(high);
+        let version = match step.version {
+            Some(version) => version,
+            None => self.versions.both(&step.api)?.1,
+        };
         let start = Instant::now();
         loop {
             let frames = self.frames(&api, version, step, named)?;

@@ -65,8 +65,8 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
         ..ShareAcknowledgeResponse::default()
     };
     for ((topic_id, partition_index), acknowledged) in acknowledged {
-        let error = acknowledged.ended().await.ok_or(Malformed::Stopping)?;
-        let row = PartitionData { partition_index, error_code: error.code(), ..PartitionData::default() };
+        let (error_code, error_message) = acknowledged.ended().await?;
+        let row = PartitionData { partition_index, error_code, error_message, ..PartitionData::default() };
         match response.responses.last_mut() {
             Some(topic) if topic.topic_id == topic_id => topic.partitions.push(row),
             _ => response.responses.push(ShareAcknowledgeTopicResponse {

@@ -103,8 +103,11 @@ pub(crate) async fn serve(node: &Arc<Node>, request: Request) -> Result<Answer, 
         }
     }
     for (id, acknowledged) in acknowledged {
-        let error = acknowledged.ended().await.ok_or(Malformed::Stopping)?;
-        push(&mut response, id, |data| data.acknowledge_error_code = error.code());
+        let (error, message) = acknowledged.ended().await?;
+        push(&mut response, id, |data| {
+            data.acknowledge_error_code = error;
+            data.acknowledge_error_message = message;
+        });
     }
     if granted == Granted::Final {
         close(node, &session);

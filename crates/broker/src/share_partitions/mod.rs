@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use coordinator::share_partition::{Acknowledgement, SharePartition, Write, member_error};
 use coordinator::share_session::{ShareSessionKey, ShareSessions, TopicIdPartition};
-use coordinator::share_state::{ReadState, Request, Response, SharePartitionKey, WriteState};
+use coordinator::share_state::{ReadState, Refusal, Request, Response, SharePartitionKey, WriteState};
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use protocol::wire::Str;
 use protocol::{ErrorCode, LeaderEpoch, Offset, Uuid};
 use stdx::Now;
 use tokio::sync::{Notify, oneshot};
@@ -24,6 +25,7 @@ use crate::clock;
 use crate::node::Node;
 use crate::partition::{Isolation, Partition, ReadError};
 use crate::purgatory::{Waiters, Watch};
+use crate::request::Malformed;
 use crate::shares::{SHARE_STATE_TOPIC, key};
 
 pub(crate) use driver::end_locks;
@@ -59,18 +61,22 @@ enum State {
 
 /// The end of an acknowledgement.
 pub(crate) enum Acknowledged {
+    Refused(Refusal),
+    /// It is done, or why it cannot be.
     Now(ErrorCode),
     /// When it is written.
     Later(oneshot::Receiver<ErrorCode>),
 }
 
 impl Acknowledged {
-    /// The end; `None` when the node stops first.
-    pub(crate) async fn ended(self) -> Option<ErrorCode> {
-        match self {
-            Self::Now(error) => Some(error),
-            Self::Later(receive) => receive.await.ok(),
-        }
+    /// The error and what is said of it, unless the node stops first.
+    pub(crate) async fn ended(self) -> Result<(i16, Option<Str<'static>>), Malformed> {
+        let error = match self {
+            Self::Refused(Refusal { error, message }) => return Ok((error.code(), Some(message.into()))),
+            Self::Now(error) => error,
+            Self::Later(receive) => receive.await.map_err(|_| Malformed::Stopping)?,
+        };
+        Ok((error.code(), None))
     }
 }
 
@@ -275,7 +281,8 @@ impl LedShare {
         let now = clock::now();
         match self.with(node, |partition| partition.acknowledge(now, member_id, said)) {
             Ok(Some(Ok(write))) => self.write(node, write),
-            Ok(Some(Err(error))) | Err(error) => Acknowledged::Now(error),
+            Ok(Some(Err(refusal))) => Acknowledged::Refused(refusal),
+            Err(error) => Acknowledged::Now(error),
             // Nobody has a record of it.
             Ok(None) => Acknowledged::Now(ErrorCode::InvalidRecordState),
         }

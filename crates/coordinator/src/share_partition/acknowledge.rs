@@ -8,7 +8,7 @@ use super::acquire::OffsetRange;
 use super::in_flight::Run;
 use super::record_state::{AcknowledgeType, AcquisitionLock, DeadLetterCause, RecordState};
 use super::write::Write;
-use crate::share_state::StateBatch;
+use crate::share_state::{Refusal, StateBatch};
 
 /// What a member says of a range of offsets: one type for all, or one each.
 #[derive(Clone, Copy, Debug)]
@@ -21,23 +21,42 @@ pub struct Acknowledgement<'a> {
     pub types: &'a [i8],
 }
 
+const MALFORMED: &str =
+    "The acknowledgements are not ranges in their order, each with one type or as many as offsets.";
+const NOT_FOUND: &str = "Batch record not found. The request batch offsets are not found in the cache.";
+const FIRST_IS_PAST: &str = "Batch record not found. The first offset in request is past acquired records.";
+const LAST_IS_PAST: &str = "Batch record not found. The last offset in request is past acquired records.";
+const NOT_THE_OWNER: &str = "Member is not the owner of batch record";
+const NOT_ACQUIRED: &str = "The offset cannot be acknowledged. The offset is not acquired.";
+const UNDER_WAY: &str =
+    "The record state is invalid. The acknowledgement of delivery could not be completed.";
+const NO_RENEWALS: &str = "Renewing acquisition locks is not enabled for the group.";
+
+const fn invalid_request(message: &'static str) -> Refusal {
+    Refusal { error: ErrorCode::InvalidRequest, message }
+}
+
+const fn invalid_state(message: &'static str) -> Refusal {
+    Refusal { error: ErrorCode::InvalidRecordState, message }
+}
+
 /// Offsets of which the same is said.
 type Said = (OffsetRange, AcknowledgeType);
 
 impl Acknowledgement<'_> {
-    fn said(&self) -> Result<Vec<Said>, ErrorCode> {
+    fn said(&self) -> Result<Vec<Said>, Refusal> {
         let types: Option<Vec<AcknowledgeType>> =
             self.types.iter().map(|id| AcknowledgeType::from_id(*id)).collect();
-        let types = types.ok_or(ErrorCode::InvalidRequest)?;
+        let types = types.ok_or(invalid_request(MALFORMED))?;
         if self.first_offset < Offset::ZERO || self.last_offset < self.first_offset {
-            return Err(ErrorCode::InvalidRequest);
+            return Err(invalid_request(MALFORMED));
         }
         if let [one] = types[..] {
             let range = OffsetRange { first_offset: self.first_offset, last_offset: self.last_offset };
             return Ok(vec![(range, one)]);
         }
         if types.is_empty() || self.last_offset - self.first_offset != types.len() as i64 - 1 {
-            return Err(ErrorCode::InvalidRequest);
+            return Err(invalid_request(MALFORMED));
         }
         let mut first_offset = self.first_offset;
         let same = types.chunk_by(|one, next| one == next).map(|same| {
@@ -60,18 +79,18 @@ impl SharePartition {
         now: Now,
         member_id: &str,
         acknowledgements: &[Acknowledgement<'_>],
-    ) -> Result<Option<Write>, ErrorCode> {
+    ) -> Result<Option<Write>, Refusal> {
         let mut all = Vec::new();
         let mut previous: Option<Offset> = None;
         for acknowledgement in acknowledgements {
             let said = acknowledgement.said()?;
             match previous {
                 Some(previous) if acknowledgement.first_offset < previous => {
-                    return Err(ErrorCode::InvalidRequest);
+                    return Err(invalid_request(MALFORMED));
                 }
                 // Twice of one record.
                 Some(previous) if acknowledgement.first_offset == previous => {
-                    return Err(ErrorCode::InvalidRecordState);
+                    return Err(invalid_state(UNDER_WAY));
                 }
                 _ => previous = Some(acknowledgement.last_offset),
             }
@@ -81,7 +100,7 @@ impl SharePartition {
             }
         }
         if !self.config.renew_enabled && all.iter().any(|(_, how)| *how == AcknowledgeType::Renew) {
-            return Err(ErrorCode::InvalidRecordState);
+            return Err(invalid_state(NO_RENEWALS));
         }
         let mut changes = Vec::new();
         for (range, how) in all {
@@ -110,20 +129,27 @@ impl SharePartition {
         self.write_fates(changes)
     }
 
-    fn check_acquired(&self, member_id: &str, of: &Acknowledgement<'_>) -> Result<(), ErrorCode> {
-        let Some(end_offset) = self.in_flight.end() else { return Err(ErrorCode::InvalidRecordState) };
+    fn check_acquired(&self, member_id: &str, of: &Acknowledgement<'_>) -> Result<(), Refusal> {
+        let Some(end_offset) = self.in_flight.end() else { return Err(invalid_state(NOT_FOUND)) };
+        if of.first_offset >= end_offset {
+            return Err(invalid_request(FIRST_IS_PAST));
+        }
         if of.last_offset >= end_offset {
-            return Err(ErrorCode::InvalidRequest);
+            return Err(invalid_request(LAST_IS_PAST));
         }
         let first_offset = of.first_offset.max(self.start_offset);
-        let mut segments = self.in_flight.segments(first_offset, of.last_offset);
-        let is_acquired = segments.all(|segment| {
-            segment.run.is_some_and(|run| {
+        for segment in self.in_flight.segments(first_offset, of.last_offset) {
+            match segment.run {
                 // Whoever got records from before and after what is not in the log may speak of it as well.
-                run.is_held_by(member_id) || run.is_missing()
-            })
-        });
-        if is_acquired { Ok(()) } else { Err(ErrorCode::InvalidRecordState) }
+                Some(run) if run.is_held_by(member_id) || run.is_missing() => {}
+                Some(Run { state: RecordState::Acquired(lock), .. }) if *lock.member_id != *member_id => {
+                    return Err(invalid_state(NOT_THE_OWNER));
+                }
+                Some(Run { state: RecordState::Acquired(_), .. }) => return Err(invalid_state(UNDER_WAY)),
+                _ => return Err(invalid_state(NOT_ACQUIRED)),
+            }
+        }
+        Ok(())
     }
 
     fn renew(&mut self, now: Now, range: OffsetRange) {

@@ -92,7 +92,7 @@ impl Shell {
             .collect();
         match self.partition.acknowledge(self.now, member, &acknowledgements) {
             Ok(write) => self.begin_write(write),
-            Err(error) => error.name().to_owned(),
+            Err(refusal) => refusal.error.name().to_owned(),
         }
     }
 
