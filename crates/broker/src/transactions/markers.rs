@@ -49,9 +49,10 @@ async fn write(node: &Node, index: i32, markers: WriteMarkers) {
     loop {
         left = write_to(node, marker, &left).await;
         if left.is_empty() {
-            let told = transactions.ask_coordinator(&coordinator, Request::MarkersWritten(&markers)).await;
+            let told = transactions.coordinators.propose(&coordinator, Request::MarkersWritten(&markers));
+            // Its record is appended: the next transaction's come after it.
             transactions.completed.wake();
-            if let None | Some(Response::Done(ErrorCode::None | ErrorCode::InvalidTxnState)) = told {
+            if let Err(_) | Ok(Response::Done(ErrorCode::None | ErrorCode::InvalidTxnState)) = told.await {
                 return;
             }
         }
