@@ -53,7 +53,10 @@ impl GroupCoordinator {
                 outcome.replies.push(Reply { token: join.token, response });
                 Ok(outcome)
             }
-            Err(Stop::Refused(refusal)) => Ok(Outcome::reply(join.token, refuse(refusal.error))),
+            Err(Stop::Refused(refusal)) => {
+                let response = JoinGroupResponse { error_code: refusal.error.code(), ..no_join() };
+                Ok(Outcome::reply(join.token, Response::JoinGroup(response)))
+            }
             Err(Stop::Unwritable(error)) => Err(error),
         }
     }
@@ -167,9 +170,10 @@ impl GroupCoordinator {
             asked.as_deref().is_some_and(|asked| asked != ours)
         };
         let mut edit = ConsumerEdit::new(&self.config, now, group_id.clone(), group.clone());
+        let interval_ms = self.config.consumer.settings.assignment_interval_ms;
         if differs(&request.protocol_type, PROTOCOL_TYPE) || differs(&request.protocol_name, protocol_name) {
             edit.outcome.replies.push(refused(ErrorCode::InconsistentGroupProtocol));
-        } else if group.epoch() > member.current.member_epoch
+        } else if edit.epoch_to_join(interval_ms) > member.current.member_epoch
             && member.current.state != MemberState::UnrevokedPartitions
         {
             // One that gives up has joined for that already, and joins again when it has.
@@ -210,11 +214,12 @@ impl GroupCoordinator {
             return Ok(outcome);
         }
         let instance_id = request.group_instance_id.as_deref();
+        let interval_ms = self.config.consumer.settings.assignment_interval_ms;
         match classic_member(group, &request.member_id, instance_id, request.generation_id) {
             Err(error) => edit.outcome.replies.push(reply(error)),
             Ok((member_id, member, classic)) => {
                 edit.schedule_session(member_id, classic.session_timeout_ms);
-                let has_to_rejoin = member.current.member_epoch < group.epoch()
+                let has_to_rejoin = member.current.member_epoch < edit.epoch_to_join(interval_ms)
                     || match member.current.state {
                         MemberState::UnrevokedPartitions => true,
                         MemberState::UnreleasedPartitions => !waits_for_others(group, member_id, member),
@@ -277,6 +282,15 @@ impl GroupCoordinator {
 }
 
 impl ConsumerEdit<'_> {
+    /// The epoch that a classic member who joins now would come to: that of the target, or that of the one it would make.
+    fn epoch_to_join(&self, assignment_interval_ms: i32) -> i32 {
+        if self.is_time_for_target(assignment_interval_ms) {
+            self.group.epoch()
+        } else {
+            self.group.assignment_epoch()
+        }
+    }
+
     /// A classic member is told to join again, and has its rebalance timeout for it, counted from the first time.
     fn ask_to_rejoin(&mut self, member_id: &Arc<str>, member: Member<'_>) {
         let timer = GroupTimer::Rejoin(self.group_id.clone(), member_id.clone());

@@ -10,9 +10,8 @@ use protocol::{ErrorCode, Uuid};
 
 use super::ConsumerGroup;
 use super::edit::ConsumerEdit;
-use super::heartbeat::not_found;
 use super::member::{Member, partitions_of};
-use crate::group::modern::{Partitions, Refusal, Topics};
+use crate::group::modern::{Partitions, Topics};
 use crate::group::request::{Response, text};
 use crate::group::{GroupConfig, GroupCoordinator};
 use crate::runtime::{Outcome, ReplyToken};
@@ -29,15 +28,11 @@ impl GroupCoordinator {
     ) -> Outcome<Self> {
         let groups = group_ids.iter().map(|group_id| match self.durable.consumer.get(&**group_id) {
             Some(group) => described(&self.config, group_id, group, topics),
+            None if group_id.is_empty() => {
+                DescribedGroup { error_code: ErrorCode::InvalidGroupId.code(), ..DescribedGroup::default() }
+            }
             None => {
-                let refusal = if self.group(group_id).is_some() {
-                    Refusal::new(
-                        ErrorCode::GroupIdNotFound,
-                        format!("Group {group_id} is not a consumer group."),
-                    )
-                } else {
-                    not_found(group_id)
-                };
+                let refusal = self.no_consumer_group(group_id);
                 DescribedGroup {
                     group_id: text(group_id),
                     error_code: refusal.error.code(),
@@ -83,7 +78,7 @@ fn described_member(member_id: &str, member: Member<'_>, topics: &dyn Topics) ->
         client_id: text(&metadata.client_id),
         client_host: text(&metadata.client_host),
         subscribed_topic_names: names.collect(),
-        subscribed_topic_regex: metadata.subscribed_topic_regex.as_deref().map(text),
+        subscribed_topic_regex: Some(text(metadata.subscribed_topic_regex.as_deref().unwrap_or(""))),
         assignment: assignment(&partitions_of(&member.current.assigned).collect(), topics),
         target_assignment: assignment(member.target, topics),
         member_type: if member.is_classic() { CLASSIC_MEMBER } else { CONSUMER_MEMBER },

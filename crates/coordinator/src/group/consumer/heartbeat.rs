@@ -89,6 +89,13 @@ impl GroupCoordinator {
         Ok((edit.finish(), response))
     }
 
+    /// What is said of an id that no consumer group has, where none is made.
+    pub(super) fn no_consumer_group(&self, group_id: &str) -> Refusal {
+        let is_other = self.group(group_id).is_some() || self.durable.foreign.is_of_another_kind(group_id);
+        let why = if is_other { "is not a consumer group" } else { "not found" };
+        Refusal::new(ErrorCode::GroupIdNotFound, format!("Group {group_id} {why}."))
+    }
+
     /// The group of a heartbeat. Who joins may be its first member, also of a group that only has offsets.
     fn consumer_group_to_join(
         &self,
@@ -199,7 +206,7 @@ fn shared(before: &Arc<str>, now: &str) -> Arc<str> {
     if &**before == now { before.clone() } else { now.into() }
 }
 
-pub(super) fn not_found(group_id: &str) -> Refusal {
+fn not_found(group_id: &str) -> Refusal {
     Refusal::new(ErrorCode::GroupIdNotFound, format!("Consumer group {group_id} not found."))
 }
 

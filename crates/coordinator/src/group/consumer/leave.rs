@@ -1,15 +1,13 @@
 //! A member that leaves with its last heartbeat: for good, or, when it is static, for the time of its session.
 
-use protocol::ErrorCode;
 use protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use stdx::Now;
 
 use super::edit::ConsumerEdit;
-use super::heartbeat::not_found;
 use super::member::{CurrentAssignment, LEFT_STATIC_EPOCH};
 use super::members::{check_instance, unknown_instance, unknown_member};
 use crate::group::GroupCoordinator;
-use crate::group::modern::{Refusal, Stop, Topics};
+use crate::group::modern::{Stop, Topics};
 use crate::group::request::text;
 use crate::runtime::Outcome;
 
@@ -22,10 +20,7 @@ impl GroupCoordinator {
     ) -> Result<(Outcome<Self>, ConsumerGroupHeartbeatResponse<'static>), Stop> {
         let group_id = &request.group_id;
         let Some((group_id, group)) = self.durable.consumer.get_key_value(&**group_id) else {
-            let is_classic = self.group(group_id).is_some();
-            let message = format!("Group {group_id} is not a consumer group.");
-            let refusal = Refusal::new(ErrorCode::GroupIdNotFound, message);
-            return Err(if is_classic { refusal } else { not_found(group_id) }.into());
+            return Err(self.no_consumer_group(group_id).into());
         };
         let member = match request.instance_id.as_deref() {
             None => group.member_entry(&request.member_id),

@@ -154,13 +154,18 @@ impl ConsumerEdit<'_> {
         wanted.copied().unwrap_or(Assignor::Uniform)
     }
 
-    /// The target for the group's epoch, unless the last is from a moment ago: many members that come together make one.
-    fn update_target(&mut self, topics: &dyn Topics, assignment_interval_ms: i32) -> Result<(), CommitError> {
+    /// Whether the group's epoch has no target, and the last one is not from a moment ago: many members that come together
+    /// make one.
+    pub(super) fn is_time_for_target(&self, assignment_interval_ms: i32) -> bool {
         let last_ms = self.group.assignment_timestamp_ms();
-        let too_early = last_ms != 0
-            && self.now.unix_ms >= last_ms
-            && self.now.unix_ms < last_ms.saturating_add(assignment_interval_ms.into());
-        if self.group.epoch() <= self.group.assignment_epoch() || too_early {
+        let since_last_ms = self.now.unix_ms.saturating_sub(last_ms);
+        let is_too_early = last_ms != 0 && (0..i64::from(assignment_interval_ms)).contains(&since_last_ms);
+        self.group.epoch() > self.group.assignment_epoch() && !is_too_early
+    }
+
+    /// The target for the group's epoch, when it is time for one.
+    fn update_target(&mut self, topics: &dyn Topics, assignment_interval_ms: i32) -> Result<(), CommitError> {
+        if !self.is_time_for_target(assignment_interval_ms) {
             return Ok(());
         }
         for (member_id, target) in self.assign(topics) {

@@ -47,7 +47,7 @@ fn who_leaves_leaves_its_partitions_to_the_others() {
         ("beat b epoch=4", "b: UNKNOWN_MEMBER_ID"),
         ("leave b", "b: UNKNOWN_MEMBER_ID"),
         ("delete", "ok"),
-        ("describe", "GROUP_ID_NOT_FOUND Consumer group g not found."),
+        ("describe", "GROUP_ID_NOT_FOUND Group g not found."),
     ]);
 }
 
