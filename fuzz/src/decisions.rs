@@ -57,6 +57,19 @@ fn writable<'m>(answer: &impl Message<'m>, version: i16) {
 }
 
 /// A cluster of one broker, started.
+/// What the broker speaks: everything that a new cluster is finalized at.
+fn features() -> Vec<Feature<'static>> {
+    let served = metadata::Feature::served().map(|feature| (feature.name, 0, feature.latest));
+    let all = [("metadata.version", 7, 33)].into_iter().chain(served);
+    let feature = |(name, min_supported_version, max_supported_version): (&'static str, i16, i16)| Feature {
+        name: name.into(),
+        min_supported_version,
+        max_supported_version,
+        ..Feature::default()
+    };
+    all.map(feature).collect()
+}
+
 static STARTED: LazyLock<Cluster> = LazyLock::new(Cluster::new);
 
 #[derive(Clone)]
@@ -84,12 +97,7 @@ impl Cluster {
                 host: "localhost".into(),
                 ..Listener::default()
             }],
-            features: vec![Feature {
-                name: "metadata.version".into(),
-                min_supported_version: 7,
-                max_supported_version: 33,
-                ..Feature::default()
-            }],
+            features: features(),
             log_dirs: vec![Uuid([2; 16])],
             ..BrokerRegistrationRequest::default()
         };

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use coordinator::CoordinatorRecord;
 use coordinator::group::{GroupConfig, GroupCoordinator};
 use coordinator::runtime::{Runtime, RuntimeConfig};
+use coordinator::share_state::{ShareCoordinator, ShareStateConfig};
 use metadata::configs::ServerConfig;
 use protocol::any::{MESSAGES, re_encode};
 use protocol::compression::Codec;
@@ -126,7 +127,7 @@ pub fn properties(data: &[u8]) {
     }
 }
 
-/// Records of the metadata log and of `__consumer_offsets`: a byte chooses, a second says where the key ends.
+/// Records of the metadata log, of `__consumer_offsets` and of `__share_group_state`: a byte chooses, a second says where the key ends.
 pub fn records(data: &[u8]) {
     let Some((&[kind, key_bytes], rest)) = data.split_first_chunk::<2>() else { return };
     if kind % 2 == 0 {
@@ -140,4 +141,9 @@ pub fn records(data: &[u8]) {
         value: (kind & 2 == 0).then(|| Bytes::copy_from_slice(value)),
     };
     let _ = runtime.load(Offset(0), &record);
+    let mut shares =
+        Runtime::new(ShareCoordinator::new(ShareStateConfig::default()), RuntimeConfig::default());
+    // An update counts on what there is.
+    let _ = shares.load(Offset(0), &record);
+    let _ = shares.load(Offset(1), &record);
 }

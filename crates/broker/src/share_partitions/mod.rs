@@ -134,7 +134,7 @@ impl SharePartitions {
         share
     }
 
-    /// A session has ended: its member has nothing any more, and a group without sessions needs nothing here.
+    /// A session has ended: its member has nothing any more.
     pub(crate) fn release(
         &self,
         node: &Arc<Node>,
@@ -289,8 +289,24 @@ impl LedShare {
     }
 
     fn release(self: &Arc<Self>, node: &Arc<Node>, member_id: &str) {
-        if let Ok(Some(write)) = self.with(node, |partition| partition.release_member(member_id)) {
-            self.write(node, write);
+        match self.with(node, |partition| partition.release_member(member_id)) {
+            Ok(Some(None)) => self.rest(node),
+            Ok(Some(write)) => drop(self.write(node, write)),
+            _ => {}
+        }
+    }
+
+    /// What a group without sessions has read needs no memory here.
+    fn rest(&self, node: &Node) {
+        if !node.share_partitions.sessions().group_is_empty(&self.key.group_id) {
+            return;
+        }
+        let mut state = self.state.lock();
+        if matches!(&*state, State::Ready(partition) if partition.is_quiet()) {
+            // Who has come in this moment asks again.
+            *state = State::Over(ErrorCode::CoordinatorNotAvailable);
+            drop(state);
+            node.share_partitions.forget(self);
         }
     }
 
@@ -330,6 +346,7 @@ impl LedShare {
             Ok(None) => ErrorCode::UnknownServerError,
         };
         self.changed.wake();
+        self.rest(node);
         told
     }
 }

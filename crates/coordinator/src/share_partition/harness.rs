@@ -36,7 +36,7 @@ pub(super) fn show_batches(batches: &[StateBatch]) -> String {
 }
 
 impl Shell {
-    fn new(config: SharePartitionConfig, state: &str) -> Result<Self, Error> {
+    pub(super) fn new(config: SharePartitionConfig, state: &str) -> Result<Self, Error> {
         let mut read = ReadState { state_epoch: 0, start_offset: Offset(-1), batches: Vec::new() };
         for word in state.split_whitespace() {
             if let Some(start) = word.strip_prefix("start=") {
@@ -153,7 +153,7 @@ impl Shell {
         text
     }
 
-    fn run(&mut self, command: &str) -> String {
+    pub(super) fn run(&mut self, command: &str) -> String {
         let (options, words): (Vec<&str>, Vec<&str>) =
             command.split_whitespace().partition(|word| word.contains('='));
         let member = words.get(1).copied().unwrap_or_default();

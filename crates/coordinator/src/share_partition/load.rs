@@ -49,6 +49,8 @@ impl SharePartition {
             // Nobody writes down that a record is acquired; if it were, then by somebody who has lost it.
             0 | 1 => RecordState::Available,
             2 => RecordState::Acknowledged,
+            // Nobody sends dead letters any more.
+            3 if !self.config.dead_letters => RecordState::Archived,
             3 => {
                 let exceeded = delivery_count >= self.config.delivery_count_limit;
                 let cause =
@@ -86,6 +88,16 @@ mod tests {
                 ("show", "16> 16-16:m*4 17-17:available*3"),
             ],
         );
+    }
+
+    #[test]
+    fn dead_letters_that_were_on_their_way_are_sent_again() {
+        let state = "start=10 10-11:3x1 12-12:3x5 13-13:0x1";
+        check_from(state, &[("dead-letters", ""), ("show", "13> 13-13:available")]);
+        let config = SharePartitionConfig { dead_letters: true, ..SharePartitionConfig::default() };
+        let mut shell = Shell::new(config, state).unwrap();
+        assert_eq!(shell.run("dead-letters"), "10-11x1 rejected 12-12x5 exceeded");
+        assert_eq!(shell.run("show"), "10> 10-11:archiving 12-12:archiving*5 13-13:available");
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl SharePartition {
         self.in_flight.end().unwrap_or(self.start_offset)
     }
 
+    /// Whether nobody holds a record and nothing is being written: it may be loaded again without anybody noticing.
+    pub fn is_quiet(&self) -> bool {
+        self.writes.is_empty() && self.in_flight.next_lock().is_none()
+    }
+
     /// Where to read the log for the next member that fetches: the first record that may be delivered, or the end.
     pub fn next_fetch_offset(&self) -> Offset {
         let mut next = self.start_offset;

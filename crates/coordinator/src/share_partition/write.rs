@@ -4,6 +4,7 @@ use protocol::{ErrorCode, LeaderEpoch, Offset};
 
 use super::SharePartition;
 use super::acquire::OffsetRange;
+use super::in_flight::Run;
 use super::record_state::{AcquisitionLock, DeadLetterCause, RecordState};
 use crate::share_state::StateBatch;
 
@@ -146,11 +147,8 @@ impl SharePartition {
 
     fn collect_dead_letters(&self, range: OffsetRange, dead_letters: &mut Vec<DeadLetter>) {
         for part in self.in_flight.segments(range.first_offset, range.last_offset) {
-            let Some(run) = part.run else { continue };
-            if let RecordState::Archiving(cause) = run.state {
-                let OffsetRange { first_offset, last_offset } =
-                    OffsetRange { first_offset: part.first_offset, last_offset: part.last_offset };
-                let delivery_count = run.delivery_count;
+            if let Some(&Run { state: RecordState::Archiving(cause), delivery_count, .. }) = part.run {
+                let (first_offset, last_offset) = (part.first_offset, part.last_offset);
                 dead_letters.push(DeadLetter { first_offset, last_offset, delivery_count, cause });
             }
         }
