@@ -198,8 +198,12 @@ impl Runner {
         for (name, path) in &step.keep {
             let path = &fill(path, |name| named.get(name).copied())?;
             for (broker, lines) in [&mut self.kafka, &mut self.millstream].into_iter().zip(answers) {
-                let value = find(lines, path).unwrap_or("0");
-                broker.kept.insert(name.clone(), value.trim_matches('"').to_owned());
+                // A version that does not tell it leaves what was known.
+                match find(lines, path) {
+                    Some(value) => broker.kept.insert(name.clone(), value.trim_matches('"').to_owned()),
+                    None if broker.kept.contains_key(name) => None,
+                    None => broker.kept.insert(name.clone(), "0".to_owned()),
+                };
             }
         }
         Ok(())
@@ -218,6 +222,7 @@ impl Runner {
             self.keep(step, &answers, named)?;
             let Action::Until { path, value } = &step.action else { return Ok(()) };
             let path = &fill(path, |name| named.get(name).copied())?;
+            let value = &fill(value, |name| named.get(name).copied())?;
             if answers.iter().all(|lines| find(lines, path) == Some(value)) {
                 return Ok(());
             }
