@@ -41,7 +41,11 @@ pub(crate) fn write(versions: &Versions, expected: &[Expected]) -> String {
     let own: Vec<_> = OWN.iter().map(|(field, what)| format!("`{field}` ({what})")).collect();
     let _ = writeln!(text, "{}.", own.join(", "));
     let times: Vec<_> = TIMES.iter().map(|(field, what)| format!("`{field}` ({what})")).collect();
-    let _ = writeln!(text, "So have times of its clock in {}.\nThe order of lists is not compared.", times.join(", "));
+    let _ = writeln!(
+        text,
+        "So have times of its clock in {}.\nThe order of lists is not compared.",
+        times.join(", ")
+    );
     text.push_str("\n## What was compared\n\n| API | versions | newer than the peer |\n|---|---|---|\n");
     for (api, (low, high)) in &versions.millstream {
         let compared = versions.both(api).map_or("none".to_owned(), |(low, high)| range(low, high));

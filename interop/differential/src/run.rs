@@ -260,6 +260,7 @@ fn changes_nothing(api: &Api) -> bool {
         "OffsetFetch",
         "OffsetForLeaderEpoch",
         "ApiVersions",
+        "ReadShareGroupStateSummary",
     ];
     reads.iter().any(|start| api.name.starts_with(start))
 }

@@ -95,7 +95,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Script>, String> {
             for line in producer_lines(id) {
                 script.steps.push(step(&line)?);
             }
-        } else if let Some((id, state)) = line.strip_prefix("ended ").and_then(|ended| ended.split_once(' ')) {
+        } else if let Some((id, state)) = line.strip_prefix("ended ").and_then(|ended| ended.split_once(' '))
+        {
             script.steps.push(step(&ended_line(id, state))?);
         } else {
             script.steps.push(step(&line).map_err(|error| format!("{error}: {line}"))?);
