@@ -18,7 +18,18 @@ pub(crate) const OWN: &[(&str, &str)] = &[
     ("totalBytes", "the size of the disk"),
     ("usableBytes", "the room on the disk"),
     ("finalizedFeaturesEpoch", "the offset of the metadata log"),
+    ("transactionStartTimeMs", "when a transaction began"),
 ];
+
+/// Fields that hold a time of the producer, which is compared, or of the broker's clock, which is not.
+pub(crate) const TIMES: &[(&str, &str)] = &[
+    ("lastTimestamp", "a producer's last batch, or the marker after it"),
+    ("baseTimestamp", "a batch's first record, or a marker"),
+    ("maxTimestamp", "a batch's last record, or a marker"),
+    ("timestamp", "where an offset is looked for by time"),
+];
+/// Scripts write no time after it: those are of the clock.
+const SCRIPTS_TIMES_END: i64 = 1_750_000_000_000;
 
 /// A difference in one field of one answer.
 #[derive(Clone, Debug)]
@@ -43,7 +54,9 @@ pub(crate) fn mask(lines: Vec<Line>, kept: &BTreeMap<String, String>, address: &
         .map(|(path, value)| {
             let field = path.rsplit('.').next().unwrap_or_default();
             let known = kept.iter().find(|(_, known)| known.as_str() == value.trim_matches('"'));
-            let own = OWN.iter().any(|(name, _)| *name == field) && !nothing(&value);
+            let is_clock = value.parse().is_ok_and(|time: i64| time > SCRIPTS_TIMES_END);
+            let own = OWN.iter().any(|(name, _)| *name == field) && !nothing(&value)
+                || TIMES.iter().any(|(name, _)| *name == field) && is_clock;
             let value = match known {
                 Some((name, _)) if own => format!("${name}"),
                 _ if own => "(its own)".to_owned(),
@@ -268,6 +281,8 @@ mod tests {
         check("members[a-0c6f3f3e-ec6f-43cf-a3e1-6aca820fd45a].clientId", "\"c\"", "\"c\"");
         check("value", "a-0c6f3f3e-ec6f-43cf-a3e1-6aca820fd45a.", "a-(id).");
         check("value", "P://127.0.0.1:77,C://127.0.0.1:88", "P://127.0.0.1:(port),C://127.0.0.1:(port)");
+        check("batches[0].maxTimestamp", "1700000000000", "1700000000000");
+        check("batches[0].maxTimestamp", "1795290109306", "(its own)");
         check("errorMessage", "\"no member client-1234567 at h:9092\"", "\"no member $member at h:(port)\"");
     }
 }

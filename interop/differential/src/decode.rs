@@ -33,6 +33,7 @@ const KEYS: &[&str] = &[
     "topicName",
     "key",
     "groupId",
+    "transactionalId",
     "partitionIndex",
     "partition",
     "resourceName",

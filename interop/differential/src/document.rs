@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::compare::{Expected, OWN};
+use crate::compare::{Expected, OWN, TIMES};
 use crate::versions::Versions;
 
 const HEAD: &str = "# Differences to Apache Kafka
@@ -39,7 +39,13 @@ pub(crate) fn write(versions: &Versions, expected: &[Expected]) -> String {
     }
     text.push_str("\n## What must differ\n\nValues that belong to the broker that answers have a name in place of them before they are compared: ");
     let own: Vec<_> = OWN.iter().map(|(field, what)| format!("`{field}` ({what})")).collect();
-    let _ = writeln!(text, "{}.\nThe order of lists is not compared.", own.join(", "));
+    let _ = writeln!(text, "{}.", own.join(", "));
+    let times: Vec<_> = TIMES.iter().map(|(field, what)| format!("`{field}` ({what})")).collect();
+    let _ = writeln!(
+        text,
+        "So have times of its clock in {}.\nThe order of lists is not compared.",
+        times.join(", ")
+    );
     text.push_str("\n## What was compared\n\n| API | versions | newer than the peer |\n|---|---|---|\n");
     for (api, (low, high)) in &versions.millstream {
         let compared = versions.both(api).map_or("none".to_owned(), |(low, high)| range(low, high));

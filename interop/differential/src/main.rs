@@ -40,7 +40,7 @@ struct Arguments {
     tools: Option<PathBuf>,
     /// The document, and whether it is written or only compared.
     document: Option<(PathBuf, bool)>,
-    /// A part of the titles of the scripts to run.
+    /// A part of the titles, or of the file names, of the scripts to run.
     only: Option<String>,
 }
 
@@ -127,8 +127,8 @@ fn run_scripts(runner: &mut Runner, folder: &Path, only: Option<&str>) -> Result
     files.sort();
     for file in files {
         for script in script::parse(&read(&file)?).map_err(|error| format!("{}: {error}", file.display()))? {
-            let wanted =
-                script.title.starts_with("set-up") || only.is_none_or(|only| script.title.contains(only));
+            let has = |only| script.title.contains(only) || file.to_string_lossy().contains(only);
+            let wanted = script.title.starts_with("set-up") || only.is_none_or(has);
             if !wanted {
                 continue;
             }

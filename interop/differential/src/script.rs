@@ -12,6 +12,8 @@
 //! quiet Api {..}                       set-up: newest version, the answers are not compared
 //! until Api {..} : path = value        set-up: asked until each broker answers so
 //! topic NAME PARTITIONS                set-up: a topic that both brokers serve; its id is $id
+//! producer ID                          set-up: a transactional producer, its identity is $pid and $epoch
+//! ended ID STATE                       set-up: until the transaction of this id is in this state
 //! | name | other |                     a table: the steps after it run for each row, with $name and $other
 //! | 1    | 2     |
 //! ```
@@ -89,6 +91,13 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Script>, String> {
             for line in topic_lines(topic) {
                 script.steps.push(step(&line)?);
             }
+        } else if let Some(id) = line.strip_prefix("producer ") {
+            for line in producer_lines(id) {
+                script.steps.push(step(&line)?);
+            }
+        } else if let Some((id, state)) = line.strip_prefix("ended ").and_then(|ended| ended.split_once(' '))
+        {
+            script.steps.push(step(&ended_line(id, state))?);
         } else {
             script.steps.push(step(&line).map_err(|error| format!("{error}: {line}"))?);
         }
@@ -116,6 +125,25 @@ fn topic_lines(topic: &str) -> [String; 4] {
         ),
         format!("quiet Metadata {{topics: [{{name: {name}}}]}} -> id=topics[{name}].topicId"),
     ]
+}
+
+/// The coordinator of this id is asked first: one that is not ready yet would refuse the identity.
+fn producer_lines(id: &str) -> [String; 2] {
+    [
+        format!(
+            "until DescribeTransactions {{transactionalIds: [{id}]}} : transactionStates[{id}].errorCode = 105"
+        ),
+        format!(
+            "quiet InitProducerId {{transactionalId: {id}, transactionTimeoutMs: 900000}} -> pid=producerId, epoch=producerEpoch"
+        ),
+    ]
+}
+
+/// EndTxn is answered before the markers are written.
+fn ended_line(id: &str, state: &str) -> String {
+    format!(
+        "until DescribeTransactions {{transactionalIds: [{id}]}} : transactionStates[{id}].transactionState = \"{state}\""
+    )
 }
 
 fn logical_lines(text: &str) -> Vec<String> {
