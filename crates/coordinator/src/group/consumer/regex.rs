@@ -11,20 +11,38 @@ use crate::group::modern::{Refusal, Topics};
 
 /// What a pattern may compile to.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
+/// How often a part of a pattern may repeat.
+const MAX_REPEATS: u32 = 1_000;
 
 /// A pattern that compiles.
 pub(super) fn compile(pattern: &str) -> Result<Regex, Refusal> {
     let whole = format!(r"\A(?:{})\z", unquote(pattern));
+    if repeats_too_often(pattern) {
+        return Err(invalid(pattern, "invalid repeat count"));
+    }
     // The parentheses must not make a pattern of what is none, as in `a)(b`.
     let compiled = Regex::new(&unquote(pattern))
         .and_then(|_| RegexBuilder::new(&whole).size_limit(MAX_COMPILED_BYTES).build());
     compiled.map_err(|error| {
         let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-        Refusal::new(
-            ErrorCode::InvalidRegularExpression,
-            format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {reason}."),
-        )
+        invalid(pattern, reason.lines().last().unwrap_or_default().trim().trim_start_matches("error: "))
+    })
+}
+
+fn invalid(pattern: &str, reason: &str) -> Refusal {
+    let message = format!("SubscribedTopicRegex `{pattern}` is not a valid regular expression: {reason}.");
+    Refusal::new(ErrorCode::InvalidRegularExpression, message)
+}
+
+/// RE2 repeats a thousand times at most. A number in braces after a backslash or in a class is none of a repetition, but such a
+/// pattern is not worth telling apart: no topic's name holds a brace.
+fn repeats_too_often(pattern: &str) -> bool {
+    pattern.split('{').skip(1).filter_map(|rest| rest.split_once('}')).any(|(counts, _)| {
+        counts.split(',').any(|count| {
+            let is_number = count.bytes().all(|byte| byte.is_ascii_digit());
+            let count = count.trim_start_matches('0');
+            is_number && (count.len() > 4 || count.parse::<u32>().is_ok_and(|count| count > MAX_REPEATS))
+        })
     })
 }
 
@@ -96,6 +114,15 @@ mod tests {
         }
         check("[", "SubscribedTopicRegex `[` is not a valid regular expression: unclosed character class.");
         check("a)(b", "SubscribedTopicRegex `a)(b` is not a valid regular expression: unopened group.");
+        check(
+            "a{1001}",
+            "SubscribedTopicRegex `a{1001}` is not a valid regular expression: invalid repeat count.",
+        );
+        check(
+            "a{2,99999999999999999999}",
+            "SubscribedTopicRegex `a{2,99999999999999999999}` is not a valid regular expression: invalid repeat count.",
+        );
+        assert!(compile("a{1000}").is_ok() && compile("a{0,}").is_ok());
         let large = "(a{900}){900}";
         assert!(compile(large).unwrap_err().message.contains("size limit"), "bounded");
     }
