@@ -17,6 +17,7 @@ def retried(call):
         except KafkaException as e:
             if not e.args[0].retriable():
                 raise
+            print("again:", e, flush=True)
 
 
 def transaction(consumer, producer, output, records):
