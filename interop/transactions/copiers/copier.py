@@ -3,10 +3,12 @@ it: the next one goes on. Usage: copier.py HOST:PORT INPUT OUTPUT GROUP INSTANCE
 """
 import os
 import sys
+import threading
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
 RETRIES_S = 15
+HANGS_S = 40
 
 
 def retried(call):
@@ -18,6 +20,12 @@ def retried(call):
             if not e.args[0].retriable():
                 raise
             print("again:", e, flush=True)
+
+
+def hangs():
+    # Seldom, after a broker was killed, librdkafka does not return from send_offsets_to_transaction, whatever its time-out.
+    print("ended: a call that does not return", flush=True)
+    os._exit(3)
 
 
 def transaction(consumer, producer, output, records):
@@ -45,7 +53,10 @@ def main():
                 raise KafkaException(record.error())
         records = [record for record in records if not record.error()]
         if records:
+            watchdog = threading.Timer(HANGS_S, hangs)
+            watchdog.start()
             transaction(consumer, producer, output, records)
+            watchdog.cancel()
             print("copied", len(records), flush=True)
 
 

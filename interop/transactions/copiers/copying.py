@@ -26,7 +26,7 @@ from verdict import Verdict, await_that
 
 PARTITIONS = 4
 INSTANCES = 2
-DRAIN_DEADLINE_S = 60
+DRAIN_DEADLINE_S = 120
 CLIENTS = {"bootstrap.servers": None, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 10, "log_level": 0}
 
 
