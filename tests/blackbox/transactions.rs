@@ -328,7 +328,7 @@ fn a_transaction_that_had_its_time_is_aborted() {
     let mut node = start();
     let mut wire = Wire::connect(node.address);
     let topic = create_topic(&mut wire, "t", 1, &[]);
-    let mut slow = Producer::begin_with(&mut wire, "slow", Kind::First, 300);
+    let mut slow = Producer::begin_with(&mut wire, "slow", Kind::First, 2_000);
     slow.put(&mut wire, topic, &["lost"]);
     let mut other = Producer::begin(&mut wire, "other", Kind::Second);
     other.put(&mut wire, topic, &["kept"]);
@@ -337,7 +337,7 @@ fn a_transaction_that_had_its_time_is_aborted() {
     assert_eq!(slow.try_put(&mut wire, 11, topic, &["x"]), Err(ErrorCode::InvalidProducerEpoch));
     assert_eq!(slow.try_end(&mut wire, true), code(ErrorCode::ProducerFenced));
     // Its time goes on over a restart.
-    let mut slow = Producer::begin_with(&mut wire, "slow", Kind::First, 300);
+    let mut slow = Producer::begin_with(&mut wire, "slow", Kind::First, 2_000);
     slow.put(&mut wire, topic, &["lost"]);
     node.kill();
     node.start_again();
